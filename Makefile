@@ -1,0 +1,43 @@
+# Everything that these do is in tools/; each script says what it takes.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit integration molecule bench \
+	sandbox-up sandbox-down build install-local
+
+help: ## say this
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+demo: ## fill a back end of a real Manila on this machine, and evacuate it
+	@tools/demo
+
+test: ## all of the next four, with the times they took
+	@tools/test
+
+lint: ## style, types, documentation, packaging: `tools/lint CHECK …` for some
+	@tools/lint
+
+unit: ## the unit tests: `tools/unit -k NAME` for some
+	@tools/unit
+
+integration: ## the installed collection against the sandbox
+	@if [ -d tests/integration ]; then tools/with-sandbox pytest tests/integration; \
+	else echo "There are no integration tests yet."; fi
+
+molecule: ## the roles' scenarios
+	@tools/molecule
+
+bench: ## the benchmarks, on the sandbox
+	@if [ -d tests/bench ]; then tools/with-sandbox pytest tests/bench; \
+	else echo "There are no benchmarks yet."; fi
+
+sandbox-up: ## bring up the sandbox, a real Manila on loopback
+	@tests/sandbox/sandbox up
+
+sandbox-down: ## take it down
+	@tests/sandbox/sandbox down
+
+build: ## the collection's tarball, into build/
+	@tools/build
+
+install-local: ## install that tarball into a directory of the cache, and print its path
+	@tools/install

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shows the progress of an evacuation while the module of the same name runs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import threading
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Runs the module beside a loop that prints what it reports.
+
+    The lines go to stderr: stdout is block-buffered on a pipe, and callbacks that print JSON
+    there stay readable.  Only where the module runs on this host; elsewhere it runs as any other.
+    """
+
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run the module and return its result."""
+        result = super().run(tmp, task_vars)
+        args = dict(self._task.args)
+        alone = self._task.check_mode or args.get("progress_file")
+        if alone or self._connection.transport != "local":
+            return {**result, **self._module(args, task_vars)}
+        folder = tempfile.mkdtemp(prefix="manila-migration-")
+        try:
+            return {**result, **self._watched(folder, args, task_vars)}
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _module(self, args: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        outcome: dict[str, Any] = self._execute_module(
+            module_name="manila.migration.evacuation", module_args=args, task_vars=task_vars
+        )
+        return outcome
+
+    def _watched(
+        self, folder: str, args: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        path = os.path.join(folder, "progress")
+        outcome: dict[str, Any] = {}
+
+        def execute() -> None:
+            outcome.update(self._module({**args, "progress_file": path}, task_vars))
+
+        parent = os.getppid()
+        with open(path, "a+", encoding="utf-8") as progress, open(path + ".lock", "w") as lease:
+            # The module stops when nobody holds this lock: killed with its ansible-playbook,
+            # it must not go on alone.  The kernel drops the lock whatever the way of dying.
+            fcntl.flock(lease, fcntl.LOCK_EX)
+            module = threading.Thread(target=execute, daemon=True)
+            module.start()
+            while module.is_alive():
+                module.join(timeout=0.5)
+                self._show(progress)
+                if os.getppid() != parent:
+                    break
+            self._show(progress)
+        return outcome or {"failed": True, "msg": "The evacuation ended without a result."}
+
+    def _show(self, progress: Any) -> None:
+        for line in progress:
+            display.display(
+                f"{self._task.args.get('state', 'copied')}: {json.loads(line)['line']}", stderr=True
+            )

@@ -1,0 +1,613 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only door to OpenStack: everything that goes over the network goes through here.
+
+Reads are raw GETs through python-manilaclient's session client (its Resource objects fetch
+missing attributes one by one, and its list of share instances ignores filters); actions go
+through its managers, which know how each microversion wants them.  Reads are retried, actions
+never: an answer that got lost says nothing about what Manila did (class Unknown).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Capacity,
+    Facts,
+    Instance,
+    Options,
+    Pool,
+    Service,
+    Share,
+    ShareType,
+    backend_of,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import Observation, Place
+
+try:
+    from keystoneauth1 import exceptions as keystone_errors
+    from manilaclient import api_versions
+    from manilaclient import exceptions as manila_errors
+    from manilaclient.common import constants
+    from manilaclient.v2 import client as manila_client
+
+    MISSING: str | None = None
+except ImportError as error:  # reported by Cloud.connect(), in one sentence
+    MISSING = str(error)
+
+T = TypeVar("T")
+
+OLDEST_API = "2.73"
+"""The newest API of Manila 15 (Zed), the oldest release this collection is tested with."""
+
+SHARE_MANAGER = "manila-share"
+DATA = "manila-data"
+
+_FEW = 4
+"""Up to so many shares are read one by one; for more, two lists cost fewer requests."""
+
+
+class CloudError(Exception):
+    """Something that the user must be told: one sentence.  ``status_code`` where HTTP said it."""
+
+    def __init__(self, message: str, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+
+class NotFound(CloudError):
+    """What was asked for doesn't exist, or is hidden from this user."""
+
+
+class Refused(CloudError):
+    """Manila answered that it won't do it: nothing has happened."""
+
+
+class Unknown(CloudError):
+    """No answer, or a server error: it may have been done, or may be done later."""
+
+
+class Cloud:
+    """One cloud's Manila, as one administrator."""
+
+    def __init__(
+        self,
+        client: Any,
+        skew: float = 0.0,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``skew`` is how many seconds the server's clock is ahead of ``clock``."""
+        self._client = client
+        self._skew = skew
+        self._clock = clock
+        self._sleep = sleep
+        self.retry_seconds = 90.0
+        self.requests = 0
+
+    @classmethod
+    def connect(cls, connection: Any) -> Cloud:
+        """Open the door with an openstacksdk connection.
+
+        Finds the endpoint by the cloud's own configuration and settles the microversion: the
+        lower of what the server and python-manilaclient know.  Raises CloudError.
+        """
+        if MISSING:
+            raise CloudError(
+                f"python-manilaclient 6.3.0 or newer is needed on the host that runs the module: "
+                f"{MISSING}."
+            )
+        config = connection.config
+        try:
+            endpoint = config.get_session_client("shared-file-system").get_endpoint()
+        except keystone_errors.ClientException as error:
+            raise CloudError(_sentence(error, _auth_url(config)), _status(error)) from None
+        if not endpoint:
+            raise CloudError(
+                "The cloud's catalogue has no shared file system service (sharev2) for region "
+                f"{config.get_region_name() or 'any'} and interface "
+                f"{config.get_interface('shared-file-system') or 'public'}."
+            )
+
+        def client(version: str) -> Any:
+            manila = manila_client.Client(
+                api_version=api_versions.APIVersion(version),
+                session=connection.session,
+                service_catalog_url=endpoint,
+                region_name=config.get_region_name(),
+                timeout=60,
+            )
+            if not hasattr(manila.client, "endpoint_override"):
+                # An older client's bare token ends in the middle of a long run.
+                raise CloudError("python-manilaclient 6.3.0 or newer is needed; this one is older.")
+            # Below 2.96 migrations are experimental; above, the header does no harm.
+            manila.client.default_headers[constants.EXPERIMENTAL_HTTP_HEADER] = "true"
+            return manila
+
+        door = cls(client(OLDEST_API))
+        door.retry_seconds = 0.0  # a wrong address shall be reported at once
+        response, body = door._read(
+            lambda: door._client.client.get_with_base_url(""), "the versions of the API", endpoint
+        )
+        version = _negotiate(body or {}, endpoint)
+        local = time.time()
+        return cls(client(version), skew=_skew(response, local))
+
+    @property
+    def api_version(self) -> str:
+        """The microversion in use."""
+        return str(self._client.api_version.get_string())
+
+    @property
+    def keeps_disabled_reason(self) -> bool:
+        """Whether Manila stores why a service is disabled: from API 2.83 on."""
+        return bool(self._client.api_version >= api_versions.APIVersion("2.83"))
+
+    def now(self) -> float:
+        """Now, by the server's clock, in seconds since the epoch."""
+        return self._clock() + self._skew
+
+    # -- reads -------------------------------------------------------------------------------
+
+    def _read(self, call: Callable[[], T], what: str, where: str = "") -> T:
+        """Do a read, again with growing pauses while the trouble is of the passing kind."""
+        pause = 0.5
+        deadline = self._clock() + self.retry_seconds
+        while True:
+            self.requests += 1
+            try:
+                return call()
+            except (manila_errors.ClientException, keystone_errors.ClientException) as error:
+                if not _passing(error) or self._clock() + pause > deadline:
+                    kind = NotFound if _status(error) == 404 else CloudError
+                    raise kind(
+                        f"Could not read {what}: {_sentence(error, where)}", _status(error)
+                    ) from None
+            self._sleep(pause)
+            pause = min(pause * 2, 15.0)
+
+    def _get(self, path: str, what: str, **query: str) -> dict[str, Any]:
+        url = path + (f"?{urlencode(query)}" if query else "")
+        _response, body = self._read(lambda: self._client.client.get(url), what)
+        return body or {}
+
+    def share(self, share_id: str) -> Share:
+        """One share by its ID.  Raises NotFound."""
+        body = self._get(f"/shares/{quote(share_id)}", f"share {share_id}")
+        return _share(body["share"])
+
+    def find_share(self, name_or_id: str) -> Share:
+        """One share by its ID or by a name that only one share has.  Raises CloudError."""
+        try:
+            return self.share(name_or_id)
+        except NotFound:
+            pass
+        named = self.shares(name=name_or_id)
+        if not named:
+            raise NotFound(f"There is no share with the name or ID {name_or_id!r} in any project.")
+        if len(named) > 1:
+            ids = ", ".join(sorted(share.id for share in named))
+            raise CloudError(
+                f"{len(named)} shares have the name {name_or_id!r}; use one ID of: {ids}."
+            )
+        return named[0]
+
+    def shares(self, **filters: str) -> list[Share]:
+        """All shares of all projects that match ``filters`` (Manila's own names).
+
+        Sends no ``limit``: with one, shares that have two instances repeat across pages, and
+        the pages' markers are ignored (db/sqlalchemy/api.py).
+        """
+        body = self._get("/shares/detail", "the list of shares", all_tenants="1", **filters)
+        unique = {share["id"]: _share(share) for share in body["shares"]}
+        return list(unique.values())
+
+    def soft_deleted_shares(self) -> list[Share]:
+        """Shares in the recycle bin: they occupy their pool, and don't show in other lists."""
+        return [
+            replace(share, is_soft_deleted=True) for share in self.shares(is_soft_deleted="true")
+        ]
+
+    def instances(self, host: str | None = None) -> list[Instance]:
+        """Share instances, all or those at ``host`` (a back end, with its pools, or a pool)."""
+        query = {"host": host} if host else {}
+        body = self._get("/share_instances", "the list of share instances", **query)
+        found = [_instance(instance) for instance in body["share_instances"]]
+        if host is None:
+            return found
+        # Manila's filter matches prefixes: backend `nfs` would bring `nfs2` along.
+        return [one for one in found if host in (one.host, backend_of(one.host))]
+
+    def instances_of(self, share_id: str) -> list[Instance]:
+        """The instances of one share."""
+        body = self._get(f"/shares/{quote(share_id)}/instances", f"the instances of {share_id}")
+        return [_instance(instance) for instance in body["share_instances"]]
+
+    def migrating(self) -> list[Observation]:
+        """What migrates in the whole cloud, whoever started it: one request."""
+        return [_observe(share, None) for share in self.shares(status="migrating")]
+
+    def observe(self, ids: Iterable[str]) -> tuple[dict[str, Observation], set[str]]:
+        """A full look at some shares, instances included; beside it the IDs that don't exist.
+
+        Costs two requests a share for a few of them, and two requests for all for many.
+        """
+        wanted = set(ids)
+        found: dict[str, Observation] = {}
+        if len(wanted) > _FEW:
+            copies: dict[str, list[Instance]] = {share_id: [] for share_id in wanted}
+            for instance in self.instances():
+                if instance.share_id in copies:
+                    copies[instance.share_id].append(instance)
+            for share in self.shares():
+                if share.id in wanted:
+                    found[share.id] = _observe(share, copies[share.id])
+        else:
+            for share_id in wanted:
+                try:
+                    found[share_id] = _observe(self.share(share_id), self.instances_of(share_id))
+                except NotFound:
+                    continue
+        return found, wanted - set(found)
+
+    def progress(self, share_id: str) -> int | None:
+        """Percent copied, None where nobody can tell.  Asks the service that copies: may be slow.
+
+        Not retried: with manila-data away each call blocks for a minute (behaviour page, 8.9).
+        """
+        self.requests += 1
+        try:
+            _response, body = self._client.shares.migration_get_progress(share_id)
+        except (manila_errors.ClientException, keystone_errors.ClientException):
+            return None
+        percent = (body or {}).get("total_progress")
+        return percent if isinstance(percent, int) else None
+
+    def facts(self, share_id: str) -> Facts:
+        """What must survive a cutover: place, copies, rules, snapshots, export locations."""
+        share = self.share(share_id)
+        instances = self.instances_of(share_id)
+        rules = self._get(
+            "/share-access-rules", f"the access rules of {share_id}", share_id=share_id
+        )["access_list"]
+        snapshots = self._get(
+            "/snapshots/detail", f"the snapshots of {share_id}", all_tenants="1", share_id=share_id
+        )["snapshots"]
+        exports = self._get(
+            f"/shares/{quote(share_id)}/export_locations", f"the export locations of {share_id}"
+        )["export_locations"]
+        return Facts(
+            host=share.host,
+            status=share.status,
+            copies=len(instances),
+            share_type_id=share.share_type_id,
+            share_network_id=share.share_network_id,
+            rules=frozenset(
+                (rule["access_type"], rule["access_to"], rule["access_level"]) for rule in rules
+            ),
+            rules_status=share.access_rules_status,
+            snapshots={snapshot["id"]: snapshot["status"] for snapshot in snapshots},
+            exports=tuple(
+                sorted(one["path"] for one in exports if not one.get("is_admin_only", False))
+            ),
+        )
+
+    def snapshot_counts(self) -> dict[str, int]:
+        """How many snapshots each share has, of all projects."""
+        counts: dict[str, int] = {}
+        offset = 0
+        while True:
+            # Manila hands out at most 1000 of these at a time (osapi_max_limit).
+            page = self._get(
+                "/snapshots/detail",
+                "the list of snapshots",
+                all_tenants="1",
+                limit="1000",
+                offset=str(offset),
+            )["snapshots"]
+            for snapshot in page:
+                counts[snapshot["share_id"]] = counts.get(snapshot["share_id"], 0) + 1
+            if len(page) < 1000:
+                return counts
+            offset += len(page)
+
+    def pools(self) -> list[Pool]:
+        """Every pool that the scheduler has heard of, those of disabled services too."""
+        body = self._get("/scheduler-stats/pools/detail", "the list of pools")
+        return [_pool(pool) for pool in body["pools"]]
+
+    def services(self, binary: str | None = None) -> list[Service]:
+        """Manila's services.  Raises CloudError with a clear word for users who may not see them."""
+        query = {"binary": binary} if binary else {}
+        body = self._get("/services", "the list of services", **query)["services"]
+        now = self.now()
+        return [_service(service, now) for service in body]
+
+    def share_managers(self) -> dict[str, Service]:
+        """The manila-share services by ``host@backend``."""
+        return {service.host: service for service in self.services(SHARE_MANAGER)}
+
+    def share_types(self) -> list[ShareType]:
+        """All share types, private ones too."""
+        body = self._get("/types", "the list of share types", is_public="all")
+        return [
+            ShareType(one["id"], one["name"], dict(one.get("extra_specs") or {}))
+            for one in body["share_types"]
+        ]
+
+    def find_share_type(self, name_or_id: str) -> ShareType:
+        """One share type by name or ID.  Raises NotFound, naming those that exist."""
+        types = self.share_types()
+        for one in types:
+            if name_or_id in (one.id, one.name):
+                return one
+        names = ", ".join(sorted(one.name for one in types))
+        raise NotFound(f"There is no share type {name_or_id!r}; there are: {names}.")
+
+    def find_share_network(self, name_or_id: str) -> str:
+        """The ID of a share network, by name or ID.  Raises CloudError."""
+        networks = self._get(
+            "/share-networks/detail", "the list of share networks", all_tenants="1"
+        )["share_networks"]
+        found = [one["id"] for one in networks if name_or_id in (one["id"], one["name"])]
+        if not found:
+            raise NotFound(f"There is no share network with the name or ID {name_or_id!r}.")
+        if len(found) > 1:
+            raise CloudError(
+                f"{len(found)} share networks have the name {name_or_id!r}; use one ID of: "
+                f"{', '.join(sorted(found))}."
+            )
+        return str(found[0])
+
+    # -- actions -----------------------------------------------------------------------------
+
+    def _act(self, call: Callable[[], Any]) -> None:
+        """Send an action once.  Raises Refused or Unknown."""
+        self.requests += 1
+        try:
+            call()
+        except (manila_errors.ClientException, keystone_errors.ClientException) as error:
+            status = _status(error)
+            # 429 comes from a proxy in front of Manila, which let nothing through.
+            if status is not None and 400 <= status < 500:
+                raise Refused(_sentence(error), status) from None
+            raise Unknown(_sentence(error), status) from None
+
+    def start(self, share_id: str, destination: str, options: Options) -> None:
+        """Start a share's migration.  Raises Refused or Unknown."""
+        self._act(
+            lambda: self._client.shares.migration_start(
+                share_id,
+                destination,
+                options.force_host_assisted_migration,
+                options.preserve_metadata,
+                options.writable,
+                options.nondisruptive,
+                options.preserve_snapshots,
+                new_share_network_id=options.new_share_network_id,
+                new_share_type_id=options.new_share_type_id,
+            )
+        )
+
+    def complete(self, share_id: str) -> None:
+        """Cut a copied share over.  Raises Refused or Unknown; see the engine for when to send it."""
+        self._act(lambda: self._client.shares.migration_complete(share_id))
+
+    def cancel(self, share_id: str) -> None:
+        """Cancel a share's migration.  Raises Refused or Unknown."""
+        self._act(lambda: self._client.shares.migration_cancel(share_id))
+
+    def enable_service(self, host: str) -> None:
+        """Let the scheduler place shares at a back end again.  Raises Refused or Unknown."""
+        self._act(lambda: self._client.services.enable(host, SHARE_MANAGER))
+
+    def disable_service(self, host: str, reason: str | None) -> None:
+        """Keep the scheduler from placing shares at a back end.  Raises Refused or Unknown."""
+        services = self._client.services
+        if reason and self.keeps_disabled_reason:
+            self._act(lambda: services.disable(host, SHARE_MANAGER, disable_reason=reason))
+        else:
+            self._act(lambda: services.disable(host, SHARE_MANAGER))
+
+
+# -- what the API says, as records -----------------------------------------------------------
+
+
+def _share(body: Mapping[str, Any]) -> Share:
+    if "host" not in body:
+        raise CloudError(
+            "This user may not see where shares are kept: Manila shows the host of a share only to "
+            "administrators. Use credentials with the admin role.",
+            403,
+        )
+    return Share(
+        id=body["id"],
+        name=body.get("name") or "",
+        size_gb=int(body.get("size") or 0),
+        host=body.get("host") or "",
+        status=body["status"],
+        task_state=body.get("task_state"),
+        project_id=body.get("project_id"),
+        protocol=body.get("share_proto") or "",
+        share_type_id=body.get("share_type"),
+        share_type_name=body.get("share_type_name"),
+        share_network_id=body.get("share_network_id"),
+        share_server_id=body.get("share_server_id"),
+        share_group_id=body.get("share_group_id"),
+        has_replicas=bool(body.get("has_replicas")),
+        access_rules_status=body.get("access_rules_status") or "active",
+        availability_zone=body.get("availability_zone"),
+        snapshot_id=body.get("snapshot_id"),
+        metadata=dict(body.get("metadata") or {}),
+    )
+
+
+def _instance(body: Mapping[str, Any]) -> Instance:
+    return Instance(
+        id=body["id"],
+        share_id=body["share_id"],
+        host=body.get("host") or "",
+        status=body["status"],
+        share_type_id=body.get("share_type_id"),
+        share_network_id=body.get("share_network_id"),
+        share_server_id=body.get("share_server_id"),
+        replica_state=body.get("replica_state"),
+        cast_rules_to_readonly=bool(body.get("cast_rules_to_readonly")),
+        created_at=body.get("created_at"),
+        updated_at=body.get("updated_at"),
+    )
+
+
+def _observe(share: Share, instances: list[Instance] | None) -> Observation:
+    places = changed = started = None
+    if instances is not None:
+        places = tuple(Place(one.host, one.status) for one in instances)
+        moments = [_epoch(one.updated_at or one.created_at) for one in instances]
+        changed = max((moment for moment in moments if moment is not None), default=None)
+        if len(instances) > 1:
+            births = [_epoch(one.created_at) for one in instances]
+            started = max((birth for birth in births if birth is not None), default=None)
+    return Observation(
+        id=share.id,
+        name=share.name,
+        size_gb=share.size_gb,
+        status=share.status,
+        host=share.host,
+        task_state=share.task_state,
+        instances=places,
+        share_type_id=share.share_type_id,
+        share_network_id=share.share_network_id,
+        access_rules_status=share.access_rules_status,
+        changed_at=changed,
+        started_at=started,
+    )
+
+
+def _pool(body: Mapping[str, Any]) -> Pool:
+    has = body.get("capabilities") or {}
+    thin = has.get("thin_provisioning", False)
+    return Pool(
+        name=body["name"],
+        total_gb=_capacity(has.get("total_capacity_gb")),
+        free_gb=_capacity(has.get("free_capacity_gb")),
+        provisioned_gb=_number(has.get("provisioned_capacity_gb")),
+        allocated_gb=_number(has.get("allocated_capacity_gb")),
+        reserved_percentage=_number(has.get("reserved_percentage")) or 0,
+        reserved_snapshot_percentage=_number(has.get("reserved_snapshot_percentage")) or 0,
+        max_over_subscription_ratio=_number(has.get("max_over_subscription_ratio")) or 1.0,
+        thin_provisioning=True in (thin if isinstance(thin, list) else [thin]),
+        capabilities=dict(has),
+    )
+
+
+def _service(body: Mapping[str, Any], now: float) -> Service:
+    beat = _epoch(body.get("updated_at"))
+    return Service(
+        binary=body["binary"],
+        host=body["host"],
+        status=body["status"],
+        state=body["state"],
+        # 60 s is Manila's default for service_down_time; a cloud with a longer one reports
+        # often enough all the same (report_interval, 10 s).
+        fresh=beat is None or now - beat <= 60,
+        disabled_reason=body.get("disabled_reason"),
+        zone=body.get("zone"),
+        updated_at=body.get("updated_at"),
+    )
+
+
+def _capacity(value: Any) -> Capacity:
+    number = _number(value)
+    if number is not None:
+        return number
+    return "infinite" if value == "infinite" else "unknown"
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _epoch(text: str | None) -> float | None:
+    """Seconds since the epoch of a time that Manila printed (UTC, without a zone)."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
+
+
+# -- versions and errors ---------------------------------------------------------------------
+
+
+def _negotiate(body: Mapping[str, Any], endpoint: str) -> str:
+    """The newest microversion that both sides know.  Raises CloudError."""
+    offered = [one for one in body.get("versions") or [] if one.get("version")]
+    if not offered:
+        raise CloudError(f"What answers at {endpoint} is no Manila with microversions.")
+    newest = max(api_versions.APIVersion(one["version"]) for one in offered)
+    known = api_versions.APIVersion(api_versions.MAX_VERSION)
+    version = min(newest, known)
+    if version < api_versions.APIVersion(OLDEST_API):
+        raise CloudError(
+            f"Manila at {endpoint} offers API {newest.get_string()}, python-manilaclient knows up "
+            f"to {known.get_string()}; at least {OLDEST_API} (Manila 15, Zed) is needed."
+        )
+    return str(version.get_string())
+
+
+def _skew(response: Any, local: float) -> float:
+    """How far the server's clock is ahead of ours, from its Date header; 0 where there is none."""
+    try:
+        ahead = parsedate_to_datetime(response.headers["Date"]).timestamp() - local
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    # The header counts whole seconds.
+    return ahead if abs(ahead) > timedelta(seconds=2).total_seconds() else 0.0
+
+
+def _status(error: Exception) -> int | None:
+    for name in ("http_status", "code"):
+        status = getattr(error, name, None)
+        if isinstance(status, int) and status:
+            return status
+    return None
+
+
+def _passing(error: Exception) -> bool:
+    status = _status(error)
+    if status is not None:
+        return status == 429 or status >= 500
+    return isinstance(error, keystone_errors.ConnectionError)
+
+
+def _auth_url(config: Any) -> str:
+    return str((config.get_auth_args() or {}).get("auth_url") or "")
+
+
+def _sentence(error: Exception, where: str = "") -> str:
+    """What went wrong, in words for a user who doesn't know the libraries."""
+    status = _status(error)
+    at = f" at {where}" if where else ""
+    if status == 401:
+        return f"Keystone rejects the credentials{at}."
+    if status == 403:
+        return "this user may not do that; it takes the admin role."
+    text = " ".join(str(error).split()).rstrip(".")
+    if status is None and isinstance(error, keystone_errors.ConnectionError):
+        # What follows is the name of a class and an address in memory.
+        return f"no answer: {text.split(': HTTP', 1)[0]}."
+    return f"{text}{at if where not in text else ''}."

@@ -1,0 +1,941 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The batch engine: what to do next, given a plan, one reading of the cloud and the time.
+
+``decide()`` is the whole of it.  It has no clock and does no I/O: the runner reads the cloud,
+asks it, performs its actions and tells the outcomes with ``after()``.  One migration and ten
+thousand go through it alike.
+
+What Manila makes necessary (docs: behaviour of Manila):
+
+* A ``complete`` is accepted twice until the manager acts, and the second one destroys: it is
+  sent once, and never again whatever its answer was, unless Manila refused it.
+* Starts are check-then-write in Manila: the runner looks again right before each one.
+* An action whose answer got lost may be carried out minutes later: it counts as sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    SHARE,
+    Facts,
+    Options,
+    Reason,
+    Service,
+    backend_of,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    BUSY,
+    CANCELLED,
+    CANCELLING,
+    COMPLETED,
+    COMPLETING,
+    COPIED,
+    COPYING,
+    FAILED,
+    IDLE,
+    MIGRATING,
+    STUCK,
+    Observation,
+    Target,
+    classify,
+)
+from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
+
+START = "start"
+COMPLETE = "complete"
+CANCEL = "cancel"
+VERIFY = "verify"
+
+GOALS = (COPIED, COMPLETED, CANCELLED)
+
+REACHED = "reached"
+
+ACCEPTED = "accepted"
+REFUSED = "refused"
+UNKNOWN = "unknown"
+OUTDATED = "outdated"
+"""The runner looked again, found another situation, and sent nothing."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One planned migration.  ``destination`` may be None where there is nothing to start."""
+
+    id: str
+    source: str
+    destination: str | None
+    name: str = ""
+    size_gb: int = 0
+    kind: str = SHARE
+    options: Options = field(default_factory=Options)
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"{self.kind.replace('_', ' ')} {self.name or self.id}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the operator allows.  The window is None when clients may be disturbed at any time."""
+
+    goal: str = COPIED
+    max_parallel: float = 5
+    max_parallel_per_pool: float = 2
+    max_failures: int = 1
+    window: CutoverWindow | None = None
+    start_new: bool = True
+    rehearsal: bool = False
+    """Nothing will be done: say what everything waits for now, not after what a run would do."""
+    patience: float = 600.0
+    """Seconds after which a state without a way out, or a lost answer, is called a failure."""
+    grace: float = 0.0
+    """Seconds for which a share that is met copied rests before it is completed: a complete that
+    another process has just sent doesn't show until Manila acts on it (seen: 5 s under load)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of the cloud.
+
+    ``seen`` holds everything that migrates in the cloud, whoever started it, and what was looked
+    at beside that; ``gone`` what was looked at and doesn't exist; ``services`` the manila-share
+    services by ``host@backend`` (empty: not known).
+    """
+
+    seen: Mapping[str, Observation] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    services: Mapping[str, Service] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Track:
+    """What is known of one migration of the plan."""
+
+    phase: str = IDLE
+    outcome: str | None = None
+    """None while work is left; REACHED or FAILED."""
+    error: str | None = None
+    status_code: int | None = None
+    """HTTP status of the answer that was the reason of a failure."""
+    waiting_for: Reason | None = None
+    waiting_since: float | None = None
+    since: float | None = None
+    """Since when it is in its task_state."""
+    met_at: float | None = None
+    """When this run saw it for the first time."""
+    task_state: str | None = None
+    mechanism: str | None = None
+    progress: int | None = None
+    destination: str | None = None
+    """Where Manila really moves it, once that is seen."""
+    seen: bool = False
+    ours: bool = False
+    """Started or adopted by this run: its end is our business."""
+    sent: Mapping[str, str] = field(default_factory=dict)
+    """Action sent and how Manila answered: at most one entry an action, for ever."""
+    sent_at: Mapping[str, float] = field(default_factory=dict)
+    tainted: bool = False
+    """An error interrupted the copy: it must never be completed."""
+    look: bool = False
+    want: str | None = None
+    started_at: float | None = None
+    copied_at: float | None = None
+    completed_at: float | None = None
+    facts_before: Facts | None = None
+    facts_after: Facts | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do for it."""
+        return self.outcome is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether it occupies a slot, now or as soon as Manila acts on what was sent."""
+        if self.settled:
+            return False
+        if self.phase in BUSY or self.phase == STUCK:
+            # Manila cleans up after an error, and a copy may go on behind a false one.
+            return True
+        if self.phase == COPIED:
+            return COMPLETE in self.sent
+        return START in self.sent and self.phase in (IDLE, FAILED, CANCELLED)
+
+
+@dataclass(frozen=True)
+class Other:
+    """A migration that is not ours to drive: somebody else's, or one of the plan that is settled."""
+
+    source: str
+    destination: str | None
+    busy: bool
+    since: float | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the engine remembers between two readings."""
+
+    tracks: Mapping[str, Track] = field(default_factory=dict)
+    others: Mapping[str, Other] = field(default_factory=dict)
+    """By ID, migrations that this run has no (more) work with, but that may occupy slots."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do: START, COMPLETE, CANCEL or VERIFY of one migration."""
+
+    verb: str
+    migration: Migration
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do now, what to remember, and whether anything can still happen."""
+
+    actions: tuple[Action, ...]
+    memory: Memory
+    finished: bool
+
+
+# -- what to look at -------------------------------------------------------------------------
+
+
+def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observation]) -> set[str]:
+    """IDs that need a look of their own (share and instances) beside the list of what migrates.
+
+    A migration costs a look when it is first met, when its other end isn't known yet, and at its
+    end, when it is no longer in that list.  What waits for its turn, and what runs, costs nothing.
+    """
+    migrating = {seen.id: seen for seen in running}
+    wanted: set[str] = set()
+    known = {other for other, what in memory.others.items() if what.destination is not None}
+    for migration in plan:
+        track = memory.tracks.get(migration.id, Track())
+        known.add(migration.id)
+        if track.settled:
+            continue
+        if migration.id in migrating:
+            # Not met while migrating yet: whose it is, and where to, only instances tell.
+            started = track.sent.get(START) == ACCEPTED
+            if track.look or not (track.ours and (track.destination or started)):
+                wanted.add(migration.id)
+        elif not track.seen or track.look or track.ours or track.phase in MIGRATING | {STUCK}:
+            wanted.add(migration.id)
+    wanted |= {other for other in migrating if other not in known}
+    return wanted | {other for other in memory.others if other not in migrating}
+
+
+# -- the two gates before an action that changes something -----------------------------------
+
+
+def refuses_start(migration: Migration, seen: Observation) -> str | None:
+    """Why this share must not be started as it is now, None if it may.
+
+    Sources: share/api.py migration_start() for status, rules and busy task states; section 3 of
+    the behaviour page for two instances: Manila accepts those, and mixes them up.
+    """
+    if seen.status != "available":
+        return f"its status is {seen.status!r}, not 'available'"
+    if seen.host != migration.source:
+        return f"it is at {seen.host}, not at {migration.source} where the plan says it is"
+    if seen.state.phase in MIGRATING or (seen.state.phase == STUCK and seen.copies != 1):
+        return f"it is busy: its task state is {seen.task_state!r}"
+    if seen.copies != 1:
+        return (
+            f"it has {seen.copies} instances where one is expected: a leftover of an earlier "
+            "migration, or a replica, must be dealt with first"
+        )
+    if seen.access_rules_status == "error":
+        return "its access rules are in error; Manila refuses to migrate it until they are mended"
+    return None
+
+
+def refuses_complete(migration: Migration, track: Track, seen: Observation) -> str | None:
+    """Why this migration must not be completed as it is now, None if it may."""
+    if track.tainted:
+        return "an error interrupted its copy, completing could lose data: cancel it and copy again"
+    if seen.status != "migrating" or not seen.state.complete:
+        return f"it is not copied: status {seen.status!r}, task state {seen.task_state!r}"
+    return _elsewhere(migration, seen)
+
+
+def _elsewhere(migration: Migration, seen: Observation) -> str | None:
+    if seen.host != migration.source:
+        return f"it migrates from {seen.host}, not from {migration.source} as planned"
+    if migration.destination and seen.destination and seen.destination != migration.destination:
+        return (
+            f"it already migrates to {seen.destination}, not to {migration.destination} as "
+            "planned; cancel that migration, or plan with it"
+        )
+    return None
+
+
+# -- one migration, one reading --------------------------------------------------------------
+
+
+def advance(
+    migration: Migration,
+    seen: Observation | None,
+    gone: bool,
+    limits: Limits,
+    now: float,
+    track: Track,
+) -> Track:
+    """What one reading means for one migration of the plan.  ``want`` says what should follow."""
+    if track.settled:
+        return track
+    if gone:
+        return _fail(track, f"{migration.label} does not exist any more.")
+    if seen is None:
+        return track
+    track = _note(migration, seen, now, track)
+    if track.phase in MIGRATING:
+        return _advance_migrating(migration, seen, limits, now, track)
+    if track.phase == STUCK:
+        return _advance_stuck(migration, seen, limits, now, track)
+    if track.phase == COMPLETED:
+        return _advance_completed(limits, track)
+    return _advance_resting(migration, seen, limits, now, track)
+
+
+def _note(migration: Migration, seen: Observation, now: float, track: Track) -> Track:
+    """Write down what was seen: phase, since when, mechanism, times."""
+    destination = seen.destination or track.destination
+    target = Target(
+        migration.destination or destination,
+        migration.options.new_share_type_id,
+        migration.options.new_share_network_id,
+    )
+    phase = classify(seen, target)
+    changed = phase != track.phase or seen.task_state != track.task_state
+    since = track.since
+    if since is None:
+        # Met in the middle: Manila's own time of its last step is the better answer.
+        since = seen.changed_at if seen.changed_at is not None else now
+    elif changed:
+        since = now
+    progress = seen.state.progress if phase in MIGRATING else None
+    if phase in MIGRATING and progress is None:
+        progress = seen.progress if seen.progress is not None else track.progress
+    mechanism = seen.state.mechanism if phase in MIGRATING | {STUCK} else None
+    started_at = track.started_at
+    if started_at is None and phase in MIGRATING:
+        started_at = seen.started_at if seen.started_at is not None else since
+    copied_at = track.copied_at
+    if copied_at is None and phase == COPIED:
+        copied_at = since
+    completed_at = track.completed_at
+    if completed_at is None and phase == COMPLETED and track.ours:
+        completed_at = now
+    return replace(
+        track,
+        seen=True,
+        met_at=track.met_at if track.met_at is not None else now,
+        look=False,
+        want=None,
+        phase=phase,
+        since=since,
+        task_state=seen.task_state,
+        mechanism=mechanism or track.mechanism,
+        progress=100 if phase == COMPLETED else progress,
+        destination=destination,
+        tainted=track.tainted
+        or (seen.status == "migrating" and seen.task_state == "data_copying_error"),
+        started_at=started_at,
+        copied_at=copied_at,
+        completed_at=completed_at,
+    )
+
+
+def _advance_migrating(
+    migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
+) -> Track:
+    elsewhere = None if track.phase == COMPLETING else _elsewhere(migration, seen)
+    if elsewhere:
+        # Ours too: somebody may have cancelled it and started another one since.
+        return _fail(track, f"{migration.label} is left alone: {elsewhere}.")
+    if limits.goal == CANCELLED:
+        return _advance_cancelling(migration, seen, limits, now, replace(track, ours=True))
+    if not track.ours:
+        if seen.destination is None and migration.destination and track.phase in (COPYING, COPIED):
+            # Somebody started it and the scheduler hasn't chosen yet: whose it is will show.
+            return replace(track, look=True)
+        track = replace(track, ours=True)
+    if track.phase != COPIED:
+        return track
+    if limits.goal == COPIED and not track.tainted:
+        if seen.instances is None:
+            return replace(track, look=True)  # where to, before it is said to be done
+        return replace(track, outcome=REACHED)
+    if COMPLETE in track.sent:
+        if now - track.sent_at[COMPLETE] < limits.patience:
+            return track
+        return _fail(
+            track,
+            f"The cutover of {migration.label} was asked for at "
+            f"{timestamp(track.sent_at[COMPLETE])} and has not begun since. It is not asked for "
+            "twice, because Manila may still carry it out and a second time would destroy: look "
+            "at the source's manila-share before anything else.",
+        )
+    refusal = refuses_complete(migration, track, seen)
+    if refusal:
+        return _fail(track, f"{migration.label} is not cut over: {refusal}.")
+    return replace(track, want=COMPLETE)
+
+
+def _advance_cancelling(
+    migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
+) -> Track:
+    if not seen.state.cancel:
+        return track
+    if CANCEL not in track.sent:
+        return replace(track, want=CANCEL)
+    # A copying manila-data looks for a cancel between two files: that may take hours.  A driver
+    # that can't cancel says so in a log only, and nothing changes (share/manager.py).
+    taken = track.sent[CANCEL] == ACCEPTED and track.phase == COPYING
+    if taken or now - track.sent_at[CANCEL] < limits.patience:
+        return track
+    return _fail(
+        track,
+        f"The cancelling of {migration.label} was asked for at "
+        f"{timestamp(track.sent_at[CANCEL])} and has had no effect (task state "
+        f"{seen.task_state!r}); the reason is in the log of the source's manila-share.",
+    )
+
+
+def _advance_stuck(
+    migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
+) -> Track:
+    # Most such states are passed through in seconds: an error is written before the status, a
+    # slow delete of the source leaves two instances for minutes.  Patience, then a clear word.
+    since = track.since if track.since is not None else now
+    if now - since < limits.patience:
+        return replace(track, look=True)
+    copies = "" if seen.copies is None else f", {seen.copies} instances"
+    return _fail(
+        track,
+        f"{migration.label} is stuck: status {seen.status!r}, task state {seen.task_state!r}"
+        f"{copies}, for {now - since:.0f} s. Nothing was done to it; find out which copy is good "
+        "before any repair.",
+    )
+
+
+def _advance_completed(limits: Limits, track: Track) -> Track:
+    if limits.goal == CANCELLED:
+        if track.ours:
+            return _fail(track, "The migration was completed before it could be cancelled.")
+        return replace(track, outcome=REACHED)
+    if track.ours:
+        return replace(track, want=VERIFY)
+    return replace(track, outcome=REACHED)
+
+
+def _advance_resting(
+    migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
+) -> Track:
+    """Available in one place, and not at the destination."""
+    since = track.since if track.since is not None else now
+    unclear = seen.state.phase in MIGRATING or (track.ours and seen.copies != 1)
+    if unclear and now - since < limits.patience:
+        # Status and task state are two records: one is a moment, or a slow delete, ahead.
+        return replace(track, look=True)
+    if limits.goal == CANCELLED:
+        if track.ours and seen.copies != 1:
+            return _fail(
+                track,
+                f"{migration.label} is available at {seen.host}, but its cancelled migration left "
+                f"{seen.copies} instances.",
+            )
+        if track.ours:
+            track = replace(track, phase=CANCELLED)
+        return replace(track, outcome=REACHED)
+    if track.ours:
+        return _advance_ended(migration, seen, limits, now, track)
+    if migration.destination is None:
+        return _fail(
+            track,
+            f"{migration.label} is not migrating (status {seen.status!r}, task state "
+            f"{seen.task_state!r}) and no destination is given to start it.",
+        )
+    refusal = refuses_start(migration, seen)
+    if refusal:
+        return _fail(track, f"{migration.label} is not started: {refusal}.")
+    return replace(track, want=START)
+
+
+def _advance_ended(
+    migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
+) -> Track:
+    """A migration of ours is over, and the share is not at its destination."""
+    unanswered = track.sent.get(START) == UNKNOWN and _unchanged_since(track, START)
+    if unanswered and now - track.sent_at[START] < limits.patience:
+        return replace(track, look=True)
+    if unanswered:
+        return _fail(
+            track,
+            f"The answer to the start of {migration.label} was lost and nothing has started for "
+            f"{limits.patience:.0f} s; Manila may still carry it out: look at it before you start "
+            "it again.",
+        )
+    if track.phase == FAILED:
+        return _fail(
+            track,
+            f"Manila reports {seen.task_state!r} for {migration.label}, which is available at "
+            f"{seen.host}; the reason is in the logs of manila-scheduler, manila-share or "
+            "manila-data.",
+        )
+    if seen.host != migration.source:
+        return _fail(
+            track,
+            f"{migration.label} is at {seen.host} (share type {seen.share_type_id}, share network "
+            f"{seen.share_network_id}): it was moved, but not as planned.",
+        )
+    if track.phase == CANCELLED or seen.task_state == "migration_success":
+        # The copy of a host-assisted migration that is cancelled ends as a "success" at the source.
+        return _fail(
+            replace(track, phase=CANCELLED),
+            f"The migration of {migration.label} was cancelled by somebody else.",
+        )
+    return _fail(
+        track,
+        f"The migration of {migration.label} ended without a result: its task state is "
+        f"{seen.task_state!r}; somebody reset it.",
+    )
+
+
+def _unchanged_since(track: Track, verb: str) -> bool:
+    """Whether its state is still the one in which ``verb`` was sent: then it tells nothing new."""
+    return track.since is None or track.since <= track.sent_at[verb]
+
+
+def _fail(track: Track, error: str) -> Track:
+    return replace(track, outcome=FAILED, error=error, want=None, waiting_for=None)
+
+
+# -- the plan as a whole ---------------------------------------------------------------------
+
+
+class _Slots:
+    """The caps, counting everything that works in the cloud at this moment."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.total = 0
+        self.pools: dict[str, int] = {}
+        self.since: float | None = None
+        """When the newest of what works now began its present step: slots are full since then."""
+
+    def take(self, since: float | None, *pools: str | None) -> None:
+        self.total += 1
+        if since is not None:
+            self.since = max(self.since or since, since)
+        for pool in {pool for pool in pools if pool}:
+            self.pools[pool] = self.pools.get(pool, 0) + 1
+
+    def refuse(self, *pools: str | None) -> Reason | None:
+        if self.total >= self.limits.max_parallel:
+            return Reason(
+                "slot",
+                f"{self.total} migrations are at work in the cloud, max_parallel is "
+                f"{self.limits.max_parallel}",
+            )
+        for pool in pools:
+            if pool and self.pools.get(pool, 0) >= self.limits.max_parallel_per_pool:
+                return Reason(
+                    "slot",
+                    f"{self.pools[pool]} migrations are at work in {pool}, max_parallel_per_pool "
+                    f"is {self.limits.max_parallel_per_pool}",
+                )
+        return None
+
+
+def decide(
+    plan: Sequence[Migration], reading: Reading, limits: Limits, now: float, memory: Memory
+) -> Decision:
+    """The next actions.
+
+    Order matters: verifications and cancels first (they end work), then completes (they free the
+    source), then starts, in the order of the plan, each under the caps that hold at this moment.
+    """
+    tracks = {
+        migration.id: advance(
+            migration,
+            reading.seen.get(migration.id),
+            migration.id in reading.gone,
+            limits,
+            now,
+            memory.tracks.get(migration.id, Track()),
+        )
+        for migration in plan
+    }
+    others = _others(plan, tracks, reading, memory)
+    slots = _Slots(limits)
+    for other in others.values():
+        if other.busy:
+            slots.take(other.since, other.source, other.destination)
+    for migration in plan:
+        track = tracks[migration.id]
+        if track.busy:
+            slots.take(track.since, migration.source, track.destination or migration.destination)
+
+    actions = [
+        Action(VERIFY, migration) for migration in plan if tracks[migration.id].want == VERIFY
+    ]
+    for migration in plan:
+        if tracks[migration.id].want == CANCEL:
+            # Manila refuses it while the source's manager is down.
+            down = _service_down(migration.source, reading)
+            if down:
+                tracks[migration.id] = _waits(tracks[migration.id], down, now)
+            else:
+                actions.append(Action(CANCEL, migration))
+    failures = _spent(tracks, limits)
+    for verb in (COMPLETE, START):
+        for migration in plan:
+            track = tracks[migration.id]
+            if track.want != verb:
+                continue
+            pools = (migration.source, track.destination or migration.destination)
+            hold = _hold(verb, migration, track, limits, reading, now, failures)
+            begun = now
+            if hold is None:
+                hold, begun = slots.refuse(*pools), slots.since or now
+            if hold:
+                tracks[migration.id] = _waits(track, hold, begun)
+            else:
+                actions.append(Action(verb, migration))
+                if limits.rehearsal:
+                    tracks[migration.id] = _waits(track, _NOBODY[verb], now)
+                else:
+                    slots.take(now, *pools)
+    for migration in plan:
+        track = tracks[migration.id]
+        if not track.settled and track.want is None:
+            tracks[migration.id] = _waits(track, _running_reason(migration, track, reading), now)
+    finished = not actions and not any(_can_still_move(track) for track in tracks.values())
+    return Decision(tuple(actions), Memory(tracks, others), finished)
+
+
+def _spent(tracks: Mapping[str, Track], limits: Limits) -> int | None:
+    """How many have failed, if these are too many to begin anything new; else None."""
+    failures = sum(track.outcome == FAILED for track in tracks.values())
+    return failures if failures >= limits.max_failures and limits.goal != CANCELLED else None
+
+
+def withholds(action: Action, memory: Memory, limits: Limits, now: float) -> str | None:
+    """Why an action that was decided must not be sent any more, None if it may.
+
+    Between decision and sending others were sent, which takes time and may fail: the window may
+    have closed and the failures may be too many by now.
+    """
+    if action.verb not in (START, COMPLETE):
+        return None
+    if _spent(memory.tracks, limits) is not None:
+        return "too many have failed"
+    if action.verb == COMPLETE and limits.window and not limits.window.is_open(now):
+        return "the cutover window has closed"
+    return None
+
+
+_NOBODY = {
+    START: Reason("operator", "nothing hinders it, and nobody has started it"),
+    COMPLETE: Reason("operator", "it is copied, and waits for somebody to cut over"),
+}
+
+_ENDS_THE_WAIT = frozenset({"failures", "not_started", "window_over"})
+"""Reasons that no waiting will lift."""
+
+
+def _can_still_move(track: Track) -> bool:
+    if track.settled:
+        return False
+    return track.waiting_for is None or track.waiting_for.code not in _ENDS_THE_WAIT
+
+
+def _others(
+    plan: Sequence[Migration], tracks: Mapping[str, Track], reading: Reading, memory: Memory
+) -> dict[str, Other]:
+    """Everything that migrates and is not ours to drive, with what was known of it before."""
+    settled = {
+        migration.id: Other(migration.source, tracks[migration.id].destination, busy=False)
+        for migration in plan
+        if tracks[migration.id].settled
+    }
+    others: dict[str, Other] = {}
+    for seen in reading.seen.values():
+        if seen.id in tracks and seen.id not in settled:
+            continue
+        phase = classify(seen, Target())
+        if phase not in MIGRATING:
+            continue
+        known = memory.others.get(seen.id) or settled.get(seen.id) or Other(seen.host, None, False)
+        # The host of a share changes while it is completed: the source is where it began.
+        source = known.source if phase == COMPLETING else seen.host
+        destination = seen.destination or known.destination
+        others[seen.id] = Other(source, destination, phase in BUSY, seen.changed_at)
+    return others
+
+
+def _hold(
+    verb: str,
+    migration: Migration,
+    track: Track,
+    limits: Limits,
+    reading: Reading,
+    now: float,
+    failures: int | None,
+) -> Reason | None:
+    """Why a complete or a start must wait although the share is ready, slots aside."""
+    if failures is not None:
+        return Reason(
+            "failures",
+            f"{failures} of the plan failed, max_failures is {limits.max_failures}: nothing new "
+            "is begun",
+        )
+    if verb == START and not limits.start_new:
+        return Reason("not_started", "it was not copied: run the copy phase first")
+    if verb == COMPLETE and limits.window and not limits.window.is_open(now):
+        opens = limits.window.opens_at(now)
+        if opens is None:
+            return Reason("window_over", "it is copied, and the cutover window is over")
+        return Reason("window", f"it is copied, the cutover window opens at {timestamp(opens)}")
+    rested = now - (track.met_at if track.met_at is not None else now)
+    if verb == COMPLETE and START not in track.sent and rested < limits.grace:
+        return Reason(
+            "grace",
+            f"it was met copied; for {limits.grace:.0f} s it could be that another process has "
+            "asked for its cutover already",
+        )
+    for host in (migration.source, track.destination or migration.destination):
+        down = _service_down(host, reading)
+        if down:
+            return down
+        service = reading.services.get(backend_of(host or ""))
+        if verb == START and host != migration.source and service and not service.enabled:
+            return Reason(
+                "service_disabled", f"the manila-share service {service.host} is disabled"
+            )
+    return None
+
+
+def _service_down(host: str | None, reading: Reading) -> Reason | None:
+    """A service that can't be believed to run.  Its death in a cutover leaves errors on both sides."""
+    service = reading.services.get(backend_of(host or ""))
+    if service is None or service.alive:
+        return None
+    return Reason(
+        "service_down",
+        f"the manila-share service {service.host} is down, its last sign of life is of "
+        f"{service.updated_at or 'an unknown time'}",
+    )
+
+
+def _running_reason(migration: Migration, track: Track, reading: Reading) -> Reason:
+    """What a migration that nothing can be done for is waiting for."""
+    destination = track.destination or migration.destination
+    for host in (migration.source, destination):
+        down = _service_down(host, reading)
+        if down:
+            return down
+    if START in track.sent and track.phase in (IDLE, FAILED, CANCELLED):
+        return Reason("answer", "the answer to its start was lost; Manila may carry it out later")
+    if track.phase == COPIED and track.sent.get(COMPLETE) == UNKNOWN:
+        return Reason("answer", "the answer to its cutover was lost; it is not asked for twice")
+    if CANCEL in track.sent or track.phase == CANCELLING:
+        return Reason("cancelling", f"Manila is cancelling it (task state {track.task_state!r})")
+    if COMPLETE in track.sent or track.phase == COMPLETING:
+        return Reason("completing", f"Manila is completing it (task state {track.task_state!r})")
+    if track.phase == STUCK:
+        return Reason("unclear", f"its task state {track.task_state!r} does not fit its status")
+    who = {"driver": "the driver", "host": "manila-data"}.get(track.mechanism or "", "Manila")
+    percent = "" if track.progress is None else f", {track.progress} %"
+    return Reason(
+        "driver" if track.mechanism == "driver" else "copy",
+        f"{who} is copying it (task state {track.task_state!r}{percent})",
+    )
+
+
+def _waits(track: Track, reason: Reason, begun: float) -> Track:
+    since = track.waiting_since
+    if since is None or track.waiting_for is None or track.waiting_for.code != reason.code:
+        since = begun
+    # What Manila itself is at, it is at since its last step; known even by another process.
+    if reason.code not in _OURS and track.since is not None:
+        since = track.since
+    return replace(track, waiting_for=reason, waiting_since=since)
+
+
+_OURS = frozenset({"slot", "failures", "not_started", "service_disabled", "grace"})
+"""Reasons that lie in this run and not in a state of the share."""
+
+
+# -- outcomes --------------------------------------------------------------------------------
+
+
+def after(
+    memory: Memory,
+    action: Action,
+    outcome: str,
+    now: float,
+    message: str = "",
+    status_code: int | None = None,
+    found: Facts | None = None,
+    patience: float = 600.0,
+) -> Memory:
+    """The memory after an action: ``outcome`` is ACCEPTED, REFUSED, UNKNOWN or OUTDATED."""
+    track = memory.tracks[action.migration.id]
+    label = action.migration.label
+    track = replace(track, want=None, waiting_for=None)
+    if outcome == OUTDATED:
+        track = replace(track, look=True)
+    elif action.verb == VERIFY:
+        track = replace(track, look=True, facts_after=found or track.facts_after)
+        if outcome == ACCEPTED:
+            track = replace(track, outcome=REACHED)
+        elif now - (track.completed_at or now) >= patience:
+            track = _fail(track, f"{label} was moved, but {message}.")
+    elif outcome == REFUSED:
+        track = _fail(track, f"Manila refused to {action.verb} the migration of {label}: {message}")
+        track = replace(track, status_code=status_code)
+    else:
+        track = replace(
+            track,
+            ours=True,
+            look=track.look or outcome == UNKNOWN,
+            sent={**track.sent, action.verb: outcome},
+            sent_at={**track.sent_at, action.verb: now},
+        )
+        if action.verb == START:
+            track = replace(track, started_at=now, since=now)
+            if outcome == ACCEPTED:
+                # Manila writes this state before it answers (share/api.py, migration_start).
+                track = replace(track, phase=COPYING, task_state="migration_starting", progress=0)
+    return replace(memory, tracks={**memory.tracks, action.migration.id: track})
+
+
+def differences(
+    migration: Migration, before: Facts | None, found: Facts, destination: str | None
+) -> list[str]:
+    """What is not as it should be after a cutover (invariant 7), each as half a sentence.
+
+    ``before`` is None where somebody else completed it: then only what must hold in any case is
+    checked.
+    """
+    wrong = []
+    if found.status != "available":
+        wrong.append(f"its status is {found.status!r}")
+    if destination and found.host != destination:
+        wrong.append(f"it is at {found.host}, not at {destination}")
+    if found.copies != 1:
+        wrong.append(f"it has {found.copies} instances")
+    if not found.exports:
+        wrong.append("it has no export location")
+    if found.rules_status != "active":
+        wrong.append(f"its access rules are {found.rules_status!r}")
+    for wanted, has, what in (
+        (migration.options.new_share_type_id, found.share_type_id, "share type"),
+        (migration.options.new_share_network_id, found.share_network_id, "share network"),
+    ):
+        if wanted and wanted != has:
+            wrong.append(f"its {what} is {has}, not {wanted}")
+    if before is not None:
+        for lost in sorted(before.rules - found.rules):
+            wrong.append(f"the access rule {' '.join(lost)} is missing")
+        for new in sorted(found.rules - before.rules):
+            wrong.append(f"the access rule {' '.join(new)} was not there before")
+        for snapshot in sorted(set(before.snapshots) - set(found.snapshots)):
+            wrong.append(f"its snapshot {snapshot} is missing")
+    for snapshot, status in sorted(found.snapshots.items()):
+        if status != "available":
+            wrong.append(f"its snapshot {snapshot} is {status!r}")
+    return wrong
+
+
+# -- without a plan --------------------------------------------------------------------------
+
+
+def describe(
+    seen: Observation, services: Mapping[str, Service], now: float
+) -> tuple[Migration, Track]:
+    """What one look at a share says of its migration, where no plan says what was wanted."""
+    migration = Migration(seen.id, seen.host, seen.destination, seen.name, seen.size_gb)
+    track = _note(migration, seen, now, Track())
+    if track.phase == COPIED:
+        track = _waits(track, _NOBODY[COMPLETE], now)
+    elif track.phase in MIGRATING | {STUCK}:
+        reason = _running_reason(migration, track, Reading(services=services))
+        track = _waits(track, reason, now)
+    elif track.phase == FAILED:
+        track = replace(track, error="Its last migration failed; the reason is in Manila's logs.")
+    return migration, track
+
+
+# -- what users see --------------------------------------------------------------------------
+
+
+def timestamp(seconds: float) -> str:
+    """A moment as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_record(migration: Migration, track: Track) -> dict[str, Any]:
+    """The record ``migration`` that every module returns."""
+    moments = {
+        name: timestamp(value) if value is not None else None
+        for name, value in (
+            ("started_at", track.started_at),
+            ("copied_at", track.copied_at),
+            ("completed_at", track.completed_at),
+        )
+    }
+    waiting = None
+    if track.waiting_for and not track.settled:
+        since = track.waiting_since
+        waiting = {**track.waiting_for.as_dict(), "since": timestamp(since) if since else None}
+    return {
+        "kind": migration.kind,
+        "id": migration.id,
+        "name": migration.name,
+        "source": migration.source,
+        "destination": track.destination or migration.destination,
+        # `completed` is said after the check only.
+        "phase": COMPLETING if track.phase == COMPLETED and not track.settled else track.phase,
+        "mechanism": track.mechanism,
+        "task_state": track.task_state,
+        "progress": track.progress,
+        "size_gb": migration.size_gb,
+        "error": track.error,
+        "waiting_for": waiting,
+        **moments,
+        "export_locations_before": list(track.facts_before.exports) if track.facts_before else [],
+        "export_locations_after": list(track.facts_after.exports) if track.facts_after else [],
+    }
+
+
+def summarize(plan: Sequence[Migration], memory: Memory) -> dict[str, int]:
+    """How many of the plan are where.  ``waiting`` is what has no result yet, begun or not.
+
+    What was idle and had nothing to be cancelled is in ``total`` only.
+    """
+    counts = {"total": len(plan), "copied": 0, "completed": 0, "failed": 0, "cancelled": 0}
+    counts["waiting"] = 0
+    for migration in plan:
+        track = memory.tracks.get(migration.id, Track())
+        if track.phase == CANCELLED:
+            counts["cancelled"] += 1
+        elif track.outcome == FAILED:
+            counts["failed"] += 1
+        elif track.phase == COPIED or (track.phase == COMPLETED and track.settled):
+            counts[track.phase] += 1
+        elif not track.settled:
+            counts["waiting"] += 1
+    return counts

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads from the cloud what the planner needs.  Requests grow with back ends, not with shares."""
+
+from __future__ import annotations
+
+from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
+from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Instance,
+    Share,
+    backend_of,
+    covers,
+)
+
+
+def read_inventory(cloud: Cloud, source: str) -> Inventory:
+    """Everything at ``source`` (a back end or a pool), and everything that migrates.
+
+    Raises CloudError.
+    """
+    # Services first: they are refused to everybody but administrators, with a clear word.
+    services = cloud.share_managers()
+    at_source = [one for one in cloud.instances(backend_of(source)) if covers(source, one.host)]
+    share_ids = {one.share_id for one in at_source}
+    shares: dict[str, Share] = {}
+    for pool in sorted({one.host for one in at_source}):
+        # Manila's filter takes whole pool names, and matches any instance of a share.
+        shares.update((one.id, one) for one in cloud.shares(host=pool))
+    migrating = cloud.shares(status="migrating")
+    shares.update((one.id, one) for one in migrating)
+    if share_ids - set(shares):
+        deleted = {one.id: one for one in cloud.soft_deleted_shares()}
+        shares.update((one, deleted[one]) for one in share_ids - set(shares) if one in deleted)
+    # The other instances of these shares: where they migrate to, replicas, leftovers.
+    several = {one.id for one in migrating} | {
+        one.id for one in shares.values() if one.has_replicas or one.status != "available"
+    }
+    instances: dict[str, list[Instance]] = {}
+    for instance in at_source:
+        instances.setdefault(instance.share_id, []).append(instance)
+    if several:
+        instances.update((share_id, []) for share_id in several)
+        for instance in cloud.instances():
+            if instance.share_id in several:
+                instances[instance.share_id].append(instance)
+    return Inventory(
+        shares=tuple(shares.values()),
+        instances=instances,
+        snapshots=cloud.snapshot_counts() if shares else {},
+        pools=tuple(cloud.pools()),
+        services=services,
+        share_types={one.id: one for one in cloud.share_types()},
+    )

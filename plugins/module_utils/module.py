@@ -1,0 +1,45 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all modules share: authentication as in openstack.cloud, and one sentence for an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.openstack.cloud.plugins.module_utils.openstack import OpenStackModule
+
+from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud, CloudError
+
+
+class MigrationModule(OpenStackModule):
+    """Base of the modules: subclasses set ``argument_spec`` and write ``run``.
+
+    ``results`` holds what is known so far; a failure returns it beside ``msg``.
+    """
+
+    def __call__(self) -> None:
+        """Run the module and leave through exit_json or fail_json, never with a traceback."""
+        try:
+            self.run()
+        except CloudError as error:
+            status = {} if error.status_code is None else {"status_code": error.status_code}
+            self.refuse(str(error), **status)
+        except self.sdk.exceptions.SDKException as error:
+            self.refuse(f"openstacksdk: {error}")
+        self.exit_json(**self.results)
+
+    def run(self) -> None:
+        """Do the module's work and fill ``results``."""
+        raise NotImplementedError
+
+    def refuse(self, message: str, **extra: Any) -> None:
+        """Fail with one sentence and everything that is known."""
+        self.fail_json(msg=message, **{**self.results, **extra})
+
+    def open_cloud(self) -> Cloud:
+        """Open the door to this cloud's Manila, for an administrator.  Raises CloudError."""
+        cloud = Cloud.connect(self.conn)
+        # Manila hides from other users what it would refuse them: shares seem not to exist.
+        cloud.share_managers()
+        return cloud

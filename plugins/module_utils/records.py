@@ -1,0 +1,179 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Manila says of its resources, as typed values.
+
+The door to the cloud makes these records; everything else only reads them.
+Names follow Manila's API.  Sizes are GiB, times are strings as Manila prints
+them (UTC, ISO 8601, no zone) unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Union
+
+SHARE = "share"
+SHARE_SERVER = "share_server"
+
+Capacity = Union[float, str]
+"""GiB, or what a driver says instead: ``unknown`` or ``infinite``."""
+
+
+def backend_of(host: str) -> str:
+    """``host@backend`` of a pool's or a back end's name."""
+    return host.split("#", 1)[0]
+
+
+def is_pool(host: str) -> bool:
+    """Whether ``host`` names a pool: ``host@backend#pool``, no part empty."""
+    backend, hash_sign, pool = host.partition("#")
+    return bool(hash_sign and pool) and is_backend(backend)
+
+
+def is_backend(host: str) -> bool:
+    """Whether ``host`` names a back end: ``host@backend``, no part empty."""
+    node, at_sign, backend = host.partition("@")
+    return bool(node and at_sign and backend) and "#" not in backend and "@" not in backend
+
+
+def covers(place: str, host: str) -> bool:
+    """Whether ``host`` (a pool) is ``place``, or a pool of the back end ``place``."""
+    return place == host or (not is_pool(place) and backend_of(host) == place)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One copy of a share at one place: a share that migrates has two."""
+
+    id: str
+    share_id: str
+    host: str
+    status: str
+    share_type_id: str | None = None
+    share_network_id: str | None = None
+    share_server_id: str | None = None
+    replica_state: str | None = None
+    cast_rules_to_readonly: bool = False
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share.  ``host`` is the pool that Manila serves it from, the source while it migrates."""
+
+    id: str
+    name: str
+    size_gb: int
+    host: str
+    status: str
+    task_state: str | None = None
+    project_id: str | None = None
+    protocol: str = ""
+    share_type_id: str | None = None
+    share_type_name: str | None = None
+    share_network_id: str | None = None
+    share_server_id: str | None = None
+    share_group_id: str | None = None
+    has_replicas: bool = False
+    access_rules_status: str = "active"
+    availability_zone: str | None = None
+    snapshot_id: str | None = None
+    is_soft_deleted: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShareType:
+    """A share type with its extra specs, values as Manila keeps them: strings."""
+
+    id: str
+    name: str
+    extra_specs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool as the scheduler last heard of it.  Capacities in GiB, reservations in percent."""
+
+    name: str
+    total_gb: Capacity = "unknown"
+    free_gb: Capacity = "unknown"
+    provisioned_gb: float | None = None
+    allocated_gb: float | None = None
+    reserved_percentage: float = 0
+    reserved_snapshot_percentage: float = 0
+    max_over_subscription_ratio: float = 1.0
+    thin_provisioning: bool = False
+    capabilities: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def backend(self) -> str:
+        """``host@backend``: the name of the service that owns the pool."""
+        return backend_of(self.name)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Manila service.  ``state`` is what Manila stored, ``fresh`` whether its heartbeat agrees."""
+
+    binary: str
+    host: str
+    status: str
+    state: str
+    fresh: bool = True
+    disabled_reason: str | None = None
+    zone: str | None = None
+    updated_at: str | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the scheduler may place something there."""
+        return self.status == "enabled"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be believed to run: ``state`` alone or a heartbeat alone may lie."""
+        return self.state == "up" and self.fresh
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the operator demands of a migration: the parameters of Manila's migration_start."""
+
+    preserve_metadata: bool = False
+    preserve_snapshots: bool = False
+    writable: bool = False
+    nondisruptive: bool = False
+    force_host_assisted_migration: bool = False
+    new_share_type_id: str | None = None
+    new_share_network_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What must be the same before and after a cutover, and the export locations."""
+
+    host: str
+    status: str
+    copies: int
+    share_type_id: str | None = None
+    share_network_id: str | None = None
+    rules: frozenset[tuple[str, str, str]] = frozenset()
+    rules_status: str = "active"
+    snapshots: Mapping[str, str] = field(default_factory=dict)
+    exports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something can't be done, will lose something, or waits: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The form in which modules return it."""
+        return {"code": self.code, "message": self.message}

@@ -1,0 +1,251 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ties engine and cloud together for one module call: read, decide, act, sleep, again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ansible_collections.manila.migration.plugins.module_utils.cloud import (
+    Cloud,
+    CloudError,
+    Refused,
+    Unknown,
+)
+from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    ACCEPTED,
+    CANCEL,
+    COMPLETE,
+    OUTDATED,
+    REFUSED,
+    START,
+    UNKNOWN,
+    VERIFY,
+    Action,
+    Decision,
+    Limits,
+    Memory,
+    Migration,
+    Reading,
+    Track,
+    after,
+    decide,
+    differences,
+    looks,
+    refuses_complete,
+    refuses_start,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import Facts
+from ansible_collections.manila.migration.plugins.module_utils.states import COPYING, Observation
+
+SAMPLES = 4
+"""How many migrations are asked for their progress a poll: what a poll costs must not grow."""
+
+
+class Runner:
+    """Drives one plan to its goal.
+
+    ``timeout`` and ``poll_interval`` are seconds.  ``crowded`` says whether the caps matter, and
+    with them every other migration of the cloud.  ``report`` is called after every poll.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        plan: Sequence[Migration],
+        limits: Limits,
+        *,
+        timeout: float,
+        poll_interval: float,
+        crowded: bool = True,
+        report: Callable[[Runner], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.cloud = cloud
+        self.plan = list(plan)
+        self.limits = limits
+        self.timeout = timeout
+        self.poll_interval = poll_interval
+        self.crowded = crowded
+        self.memory = Memory()
+        self.changed = False
+        self.timed_out = False
+        self._report = report
+        self._sleep = sleep
+        self._polls = 0
+
+    def track(self, migration: Migration) -> Track:
+        """What is known of one migration of the plan."""
+        return self.memory.tracks.get(migration.id, Track())
+
+    def preview(self) -> Decision:
+        """Read and decide, and do nothing: what there is to do, and what everything waits for."""
+        limits = replace(self.limits, rehearsal=True)
+        decision = self._poll(limits)
+        self.memory = decision.memory
+        return decision
+
+    def run(self, wait: bool = True) -> None:
+        """Poll and act until the plan is at its goal, at rest, or out of time.
+
+        With ``wait`` false: one step only.  Raises CloudError when the cloud can't be read for
+        longer than the engine's patience; ``memory`` then holds what was known last.
+        """
+        deadline = self.cloud.now() + self.timeout
+        while True:
+            decision = self._poll(self.limits)
+            self.memory = decision.memory
+            last = self.cloud.now() >= deadline
+            for action in decision.actions:
+                # At the deadline one more look is taken and nothing new is begun.
+                if not last or action.verb == VERIFY:
+                    self._perform(action)
+            if self._report:
+                self._report(self)
+            if decision.finished or self._all_settled() or not wait:
+                return
+            if last:
+                self.timed_out = True
+                return
+            self._sleep(max(0.0, min(self.poll_interval, deadline - self.cloud.now())))
+
+    def _all_settled(self) -> bool:
+        return all(self.track(migration).settled for migration in self.plan)
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def _poll(self, limits: Limits) -> Decision:
+        """One reading and what follows from it.  A cloud that doesn't answer is waited for."""
+        begun = self.cloud.now()
+        while True:
+            try:
+                reading = self._read()
+                break
+            except CloudError as error:
+                passing = error.status_code is None or error.status_code >= 500
+                first = self._polls == 0
+                if first or not passing or self.cloud.now() - begun > self.limits.patience:
+                    raise
+                self._sleep(self.poll_interval)
+        self._polls += 1
+        return decide(self.plan, reading, limits, self.cloud.now(), self.memory)
+
+    def _read(self) -> Reading:
+        running = self.cloud.migrating() if self.crowded else []
+        seen = {one.id: one for one in running}
+        looked, gone = self.cloud.observe(looks(self.plan, self.memory, running))
+        seen.update(looked)
+        services = self.cloud.share_managers()
+        return Reading(self._with_progress(seen), frozenset(gone), services)
+
+    def _with_progress(self, seen: dict[str, Observation]) -> dict[str, Observation]:
+        """Ask a few of the running copies how far they are, others the next time."""
+        copying = [
+            one.id
+            for one in self.plan
+            if not self.track(one).settled
+            and one.id in seen
+            and seen[one.id].state.phase == COPYING
+            and seen[one.id].state.progress is None
+        ]
+        begin = (self._polls * SAMPLES) % len(copying) if copying else 0
+        for share_id in (copying + copying)[begin : begin + min(SAMPLES, len(copying))]:
+            seen[share_id] = replace(seen[share_id], progress=self.cloud.progress(share_id))
+        return seen
+
+    # -- acting ------------------------------------------------------------------------------
+
+    def _perform(self, action: Action) -> None:
+        perform = {START: self._start, COMPLETE: self._complete, CANCEL: self._cancel}
+        if action.verb == VERIFY:
+            self._verify(action)
+            return
+        try:
+            perform[action.verb](action)
+        except Unknown as unknown:
+            self.changed = True
+            self._tell(action, UNKNOWN, str(unknown))
+        except Refused as refused:
+            self._tell(action, self._refused(action), str(refused), refused.status_code)
+        except CloudError:
+            # One of the looks before the sending failed: nothing was sent, look again.
+            self._tell(action, OUTDATED)
+
+    def _tell(
+        self, action: Action, outcome: str, message: str = "", status_code: int | None = None
+    ) -> None:
+        self.changed = self.changed or (outcome == ACCEPTED and action.verb != VERIFY)
+        self.memory = after(
+            self.memory,
+            action,
+            outcome,
+            self.cloud.now(),
+            message,
+            status_code,
+            patience=self.limits.patience,
+        )
+
+    def _look(self, action: Action) -> Observation | None:
+        seen, _gone = self.cloud.observe([action.migration.id])
+        return seen.get(action.migration.id)
+
+    def _refused(self, action: Action) -> str:
+        """Say whether a refusal is final; if the share has changed, the next reading tells."""
+        seen = self._look(action)
+        track = self.track(action.migration)
+        return REFUSED if seen and seen.task_state == track.task_state else OUTDATED
+
+    def _start(self, action: Action) -> None:
+        seen = self._look(action)
+        migration = action.migration
+        if seen is None or refuses_start(migration, seen) or not migration.destination:
+            self._tell(action, OUTDATED)
+            return
+        self.cloud.start(migration.id, migration.destination, migration.options)
+        self._tell(action, ACCEPTED)
+
+    def _complete(self, action: Action) -> None:
+        migration = action.migration
+        before = self.cloud.facts(migration.id)
+        self.memory = replace(
+            self.memory,
+            tracks={
+                **self.memory.tracks,
+                migration.id: replace(self.track(migration), facts_before=before),
+            },
+        )
+        # The last look comes right before the sending: a second complete would destroy.
+        seen = self._look(action)
+        if seen is None or refuses_complete(migration, self.track(migration), seen):
+            self._tell(action, OUTDATED)
+            return
+        self.cloud.complete(migration.id)
+        self._tell(action, ACCEPTED)
+
+    def _cancel(self, action: Action) -> None:
+        self.cloud.cancel(action.migration.id)
+        self._tell(action, ACCEPTED)
+
+    def _verify(self, action: Action) -> None:
+        migration = action.migration
+        track = self.track(migration)
+        found: Facts | None = None
+        try:
+            found = self.cloud.facts(migration.id)
+        except CloudError as error:
+            wrong = [f"it could not be checked: {error}"]
+        else:
+            destination = migration.destination or track.destination
+            wrong = differences(migration, track.facts_before, found, destination)
+        self.memory = after(
+            self.memory,
+            action,
+            REFUSED if wrong else ACCEPTED,
+            self.cloud.now(),
+            "; ".join(wrong),
+            found=found,
+            patience=self.limits.patience,
+        )

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The states of Manila's migrations as data, and the one function that reads them.
+
+Sources: ``manila/common/constants.py`` (the names), ``manila/share/manager.py``,
+``manila/share/api.py`` and ``manila/data/manager.py`` (who sets them, and when),
+release 23.0.1.  A ``task_state`` is never cleared: after a migration the last one
+stays for ever, so it says something only together with status, host and instances.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Phases: what an operator needs to know, whatever the mechanism.
+IDLE = "idle"
+COPYING = "copying"
+COPIED = "copied"
+COMPLETING = "completing"
+COMPLETED = "completed"
+CANCELLING = "cancelling"
+CANCELLED = "cancelled"
+FAILED = "failed"
+STUCK = "stuck"
+
+PHASES = (IDLE, COPYING, COPIED, COMPLETING, COMPLETED, CANCELLING, CANCELLED, FAILED, STUCK)
+
+BUSY = frozenset({COPYING, COMPLETING, CANCELLING})
+"""Phases in which back ends work: these occupy a slot.  A copied share rests."""
+
+MIGRATING = BUSY | {COPIED}
+"""Phases in which Manila refuses everything else that one could want of the share."""
+
+DRIVER = "driver"
+HOST = "host"
+
+
+@dataclass(frozen=True)
+class State:
+    """One ``task_state``: its phase while the migration runs, and what Manila accepts in it."""
+
+    phase: str
+    mechanism: str | None = None
+    complete: bool = False
+    cancel: bool = False
+    progress: int | None = None
+    """Percent where the state alone tells; None where a service must be asked."""
+
+
+# `complete` and `cancel`: share/api.py migration_complete() and migration_cancel().
+# `progress`: share/api.py _migration_get_progress_state(); 100 for ends of every kind.
+SHARE_STATES: dict[str, State] = {
+    "migration_starting": State(COPYING, progress=0),
+    "migration_in_progress": State(COPYING, progress=0),
+    "migration_driver_starting": State(COPYING, DRIVER, progress=0),
+    "migration_driver_in_progress": State(COPYING, DRIVER, cancel=True),
+    "migration_driver_phase1_done": State(COPIED, DRIVER, complete=True, cancel=True, progress=100),
+    "data_copying_starting": State(COPYING, HOST, progress=0),
+    "data_copying_in_progress": State(COPYING, HOST, cancel=True),
+    "data_copying_completing": State(COPYING, HOST, progress=100),
+    "data_copying_completed": State(COPIED, HOST, complete=True, cancel=True, progress=100),
+    # Both are passed through on the way to migration_error and migration_cancelled; they stay
+    # when manila-data died, or while the source's manila-share is away.
+    "data_copying_error": State(STUCK, HOST),
+    "data_copying_cancelled": State(CANCELLING, HOST),
+    "migration_completing": State(COMPLETING),
+    "migration_cancel_in_progress": State(CANCELLING),
+    "migration_success": State(COMPLETED),
+    "migration_error": State(FAILED),
+    "migration_cancelled": State(CANCELLED),
+}
+
+ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one copy is: the pool of an instance and the instance's status."""
+
+    host: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one reading of the cloud says of a share.
+
+    ``instances`` is None where they were not asked for.  ``changed_at`` is when Manila last
+    changed the record (seconds since the epoch), which for a migration is its last step.
+    """
+
+    id: str
+    status: str
+    host: str
+    task_state: str | None = None
+    instances: tuple[Place, ...] | None = None
+    share_type_id: str | None = None
+    share_network_id: str | None = None
+    access_rules_status: str = "active"
+    progress: int | None = None
+    changed_at: float | None = None
+    started_at: float | None = None
+    size_gb: int = 0
+    name: str = ""
+
+    @property
+    def state(self) -> State:
+        """The row of the table for its ``task_state``; an idle one for None and unknown names."""
+        return SHARE_STATES.get(self.task_state or "", State(IDLE))
+
+    @property
+    def destination(self) -> str | None:
+        """The pool of the other copy while it migrates; None if there is none or it isn't known."""
+        if self.instances is None or self.status != "migrating":
+            return None
+        others = [
+            place.host for place in self.instances if place.host and place.status != "migrating"
+        ]
+        return others[0] if len(others) == 1 else None
+
+    @property
+    def copies(self) -> int | None:
+        """How many instances there are, None where they were not asked for."""
+        return None if self.instances is None else len(self.instances)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a share shall be, and as what.  None leaves a property as it is."""
+
+    host: str | None = None
+    share_type_id: str | None = None
+    share_network_id: str | None = None
+
+    def reached_by(self, seen: Observation) -> bool:
+        """Whether the share is served from there, as that.  Says nothing of its instances."""
+        return (
+            self.host is not None
+            and seen.host == self.host
+            and self.share_type_id in (None, seen.share_type_id)
+            and self.share_network_id in (None, seen.share_network_id)
+        )
+
+
+def classify(seen: Observation, target: Target) -> str:
+    """The phase of one share, from one reading.
+
+    An end is believed only when the share has come to rest: Manila writes
+    ``migration_error`` before the status (share/manager.py, migration_start), and shows a
+    share as available at its destination while it still deletes the source.  ``completed``
+    asks for host, status and a single instance, never for ``migration_success`` alone: a
+    copy that was cancelled ends in that state too, at the source.
+    """
+    state = seen.state
+    if seen.status == "available":
+        return _classify_available(seen, state, target)
+    if seen.status == "migrating":
+        # An end under status `migrating` is either about to be followed by the status, or the
+        # leftover of a crash.  Only time can tell: the engine waits before it believes it.
+        return STUCK if seen.task_state in ENDS or seen.task_state is None else state.phase
+    if state.phase == COMPLETING:
+        # Driver-assisted: the instances change places, the share may show their states.
+        return COMPLETING
+    return STUCK if seen.task_state else IDLE
+
+
+def _classify_available(seen: Observation, state: State, target: Target) -> str:
+    if state.phase in (COMPLETING, CANCELLING):
+        return state.phase
+    if seen.task_state == "migration_starting" or state.phase in (COPYING, COPIED):
+        # No migration works on an available share: a status was reset by hand, or a backup
+        # uses the same data_copying_* names (data/manager.py).  Manila refuses to start.
+        return IDLE if seen.copies == 1 else STUCK
+    if target.reached_by(seen) and (state.phase == IDLE or seen.task_state in ENDS):
+        if seen.copies == 1:
+            return COMPLETED
+        return COMPLETING if seen.task_state == "migration_success" else STUCK
+    if seen.task_state == "data_copying_error":
+        return IDLE  # a failed backup: a migration's would have left the share `migrating`
+    if seen.task_state == "migration_success":
+        return IDLE  # an earlier migration, or a copy that was cancelled: it rests where it is
+    return state.phase

@@ -1,0 +1,322 @@
+#!/usr/bin/python
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drive a plan of migrations."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: evacuation
+short_description: Drive a plan of migrations in OpenStack Manila, many at a time
+version_added: 0.1.0
+author:
+  - manila.migration contributors (@manila-migration)
+description:
+  - Brings every migration of a plan to O(state), never more than O(max_parallel) at a time, and stops
+    beginning new ones after O(max_failures).
+  - All state is in Manila. A run that was killed is simply started again; migrations of the plan that
+    already run, whoever started them, are taken over.
+  - While it runs it prints a line a poll; in a job runner's output too.
+options:
+  plan:
+    description: The plan, as M(manila.migration.evacuation_plan) returns it.
+    type: dict
+    required: true
+  state:
+    description:
+      - V(copied) brings everything to the end of the first phase; clients go on.
+      - V(completed) also cuts over what is copied, each share as soon as it is its turn.
+      - V(cancelled) ends what runs; the shares stay at their source.
+    type: str
+    choices: [copied, completed, cancelled]
+    default: copied
+  start_new:
+    description:
+      - Whether migrations that nobody has started may be started. With V(false), O(state=completed) cuts
+        over what is copied or being copied, and leaves the rest alone.
+    type: bool
+    default: true
+  max_parallel:
+    description:
+      - How many migrations may be at work in the cloud at the same time, those of others included.
+        A share that is copied and waits for its cutover is not at work.
+    type: int
+    default: 5
+  max_parallel_per_pool:
+    description: How many may be at work in one pool at the same time, coming or going.
+    type: int
+    default: 2
+  max_failures:
+    description:
+      - After so many failures nothing new is begun, neither a copy nor a cutover. What runs is brought to a rest.
+    type: int
+    default: 1
+  cutover_window:
+    description: When clients may be disturbed. Outside of it nothing is cut over; the module waits for it.
+    type: dict
+    suboptions:
+      start:
+        description: A time of day (V(22:00)), for a window every day, or a date with a time (V(2026-11-22T22:00)).
+        type: str
+        required: true
+      end:
+        description: Likewise. A daily window whose end is before its start runs over midnight.
+        type: str
+        required: true
+      timezone:
+        description: The time zone of both, for example V(Europe/Berlin).
+        type: str
+        default: UTC
+  progress_file:
+    description:
+      - A file on the host that runs the module, to which it appends a line of JSON a poll.
+      - The action plugin of this module uses it by itself, to print the lines.
+      - If a file of the same name with C(.lock) appended exists, the module stops as soon as no process
+        holds a lock on it.
+    type: path
+attributes:
+  check_mode:
+    support: full
+    details: Looks once and returns what every migration is at and waits for.
+  diff_mode:
+    support: none
+    details: A plan has no short form to show; see RV(migrations).
+  idempotent:
+    support: full
+  action:
+    description: Has an action plugin, so parts of it run on the controller.
+    support: full
+    details: Shows the progress while the module runs.
+extends_documentation_fragment:
+  - manila.migration.migration
+  - openstack.cloud.openstack
+  - manila.migration.attributes
+  - manila.migration.attributes.actiongroup
+seealso:
+  - module: manila.migration.evacuation_plan
+"""
+
+EXAMPLES = r"""
+- name: Copy everything, clients go on
+  manila.migration.evacuation:
+    cloud: mycloud
+    plan: "{{ planned.plan }}"
+    state: copied
+    max_parallel: 8
+
+- name: Cut over at night
+  manila.migration.evacuation:
+    cloud: mycloud
+    plan: "{{ planned.plan }}"
+    state: completed
+    start_new: false
+    cutover_window:
+      start: "22:00"
+      end: "05:00"
+      timezone: Europe/Berlin
+
+- name: Why does nothing move
+  manila.migration.evacuation:
+    cloud: mycloud
+    plan: "{{ planned.plan }}"
+    state: completed
+  check_mode: true
+  register: status
+"""
+
+RETURN = r"""
+migrations:
+  description:
+    - One record for each migration of the plan, in its order, as M(manila.migration.share_migration) returns it.
+    - C(waiting_for) says what a migration that is not at its goal waits for, and since when.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    id:
+      description: ID of the share.
+      type: str
+    phase:
+      description: What it is at.
+      type: str
+    error:
+      description: Why it failed, V(null) if it did not.
+      type: str
+    waiting_for:
+      description: >-
+        C(code), C(message) and C(since). Codes are V(slot), V(window), V(window_over), V(failures),
+        V(not_started), V(service_down), V(service_disabled), V(driver), V(copy), V(completing),
+        V(cancelling), V(answer), V(unclear) and V(operator).
+      type: dict
+text:
+  description: The same for people, a line a migration.
+  type: list
+  elements: str
+  returned: always
+summary:
+  description: How many are C(copied), C(completed), C(failed), C(cancelled), or C(waiting) without a result, of C(total).
+  type: dict
+  returned: always
+"""
+
+import fcntl
+import json
+import os
+
+from ansible_collections.manila.migration.plugins.module_utils.cloud import CloudError
+from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    GOALS,
+    Limits,
+    Migration,
+    as_record,
+    summarize,
+)
+from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils.placement import to_migrations
+from ansible_collections.manila.migration.plugins.module_utils.report import (
+    migration_lines,
+    status_line,
+)
+from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
+from ansible_collections.manila.migration.plugins.module_utils.states import FAILED
+from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
+
+
+class EvacuationModule(MigrationModule):
+    """Drives a plan."""
+
+    argument_spec = {
+        "plan": {"type": "dict", "required": True},
+        "state": {"choices": list(GOALS), "default": "copied"},
+        "start_new": {"type": "bool", "default": True},
+        "max_parallel": {"type": "int", "default": 5},
+        "max_parallel_per_pool": {"type": "int", "default": 2},
+        "max_failures": {"type": "int", "default": 1},
+        "cutover_window": {
+            "type": "dict",
+            "options": {
+                "start": {"required": True},
+                "end": {"required": True},
+                "timezone": {"default": "UTC"},
+            },
+        },
+        "poll_interval": {"type": "float", "default": 15},
+        "timeout": {"type": "int", "default": 86400},
+        "progress_file": {"type": "path"},
+    }
+    module_kwargs = {"supports_check_mode": True}
+
+    def run(self) -> None:
+        """Check the arguments, drive the plan, and tell how it ended."""
+        limits, plan = self._limits(), []
+        try:
+            plan = to_migrations(self.params["plan"])
+        except ValueError as error:
+            self.refuse(f"plan: {error}")
+        runner = Runner(
+            self.open_cloud(),
+            plan,
+            limits,
+            timeout=self.params["timeout"],
+            poll_interval=self.params["poll_interval"],
+            report=self._report,
+        )
+        try:
+            if self.check_mode:
+                runner.changed = bool(runner.preview().actions)
+            elif plan:
+                runner.run()
+        finally:
+            self._note(runner)
+        if not self.check_mode:
+            self._judge(runner)
+
+    def _limits(self) -> Limits:
+        for name in ("max_parallel", "max_parallel_per_pool", "max_failures"):
+            if self.params[name] < 1:
+                self.refuse(f"{name}: it must be at least 1, not {self.params[name]}.")
+        if self.params["poll_interval"] <= 0:
+            self.refuse("poll_interval: it must be more than 0 seconds.")
+        window = None
+        if self.params["cutover_window"]:
+            try:
+                window = CutoverWindow.parse(self.params["cutover_window"])
+            except ValueError as error:
+                self.refuse(str(error))
+        return Limits(
+            goal=self.params["state"],
+            max_parallel=self.params["max_parallel"],
+            max_parallel_per_pool=self.params["max_parallel_per_pool"],
+            max_failures=self.params["max_failures"],
+            window=window,
+            start_new=self.params["start_new"],
+        )
+
+    def _report(self, runner: Runner) -> None:
+        path = self.params["progress_file"]
+        if not path:
+            return
+        line = {"line": status_line(runner.plan, runner.memory)}
+        with open(path, "a", encoding="utf-8") as progress:
+            progress.write(json.dumps(line) + "\n")
+        if _abandoned(path + ".lock"):
+            raise CloudError(
+                "The process that watched this evacuation is gone, so it stops here. What runs in "
+                "Manila goes on; run it again to take it up."
+            )
+
+    def _note(self, runner: Runner) -> None:
+        records = [as_record(one, runner.track(one)) for one in runner.plan]
+        self.results.update(
+            changed=runner.changed,
+            migrations=records,
+            text=migration_lines(records),
+            summary=summarize(runner.plan, runner.memory),
+        )
+
+    def _judge(self, runner: Runner) -> None:
+        failed = [one for one in runner.plan if runner.track(one).outcome == FAILED]
+        open_ends = [one for one in runner.plan if not runner.track(one).settled]
+        if not failed and not open_ends:
+            return
+        goal, total = self.params["state"], len(runner.plan)
+        parts = [f"{len(failed) + len(open_ends)} of {total} migrations are not {goal}"]
+        parts += [str(runner.track(one).error) for one in failed[:3]]
+        if len(failed) > 3:
+            parts.append(f"and {len(failed) - 3} more failed, see 'migrations'.")
+        if open_ends:
+            parts.append(self._open_ends(runner, open_ends))
+        self.refuse(": ".join([parts[0], " ".join(parts[1:])]))
+
+    def _open_ends(self, runner: Runner, open_ends: list[Migration]) -> str:
+        waits: dict[str, int] = {}
+        for one in open_ends:
+            reason = runner.track(one).waiting_for
+            message = reason.message if reason else "it was not looked at yet"
+            waits[message] = waits.get(message, 0) + 1
+        text = "; ".join(f"{count} x {message}" for message, count in list(waits.items())[:3])
+        when = f"After {self.params['timeout']} s " if runner.timed_out else ""
+        return f"{when}{len(open_ends)} without a result ({text}). Run it again to go on."
+
+
+def _abandoned(lease: str) -> bool:
+    """Whether a lease was given (a locked file) and its holder is gone."""
+    try:
+        with open(lease, encoding="utf-8") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        # Removed with its folder by a watcher that was ended in good order, or never there.
+        return not os.path.isdir(os.path.dirname(lease))
+    except OSError:
+        return False
+    return True
+
+
+def main() -> None:
+    """Run the module."""
+    EvacuationModule()()
+
+
+if __name__ == "__main__":
+    main()

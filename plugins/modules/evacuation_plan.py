@@ -1,0 +1,260 @@
+#!/usr/bin/python
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan how a back end is emptied."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: evacuation_plan
+short_description: Plan how a back end or pool of OpenStack Manila is emptied
+version_added: 0.1.0
+author:
+  - manila.migration contributors (@manila-migration)
+description:
+  - Reads the cloud and returns which share goes to which pool, and why a share can go nowhere. Changes nothing.
+  - Counts capacity as Manila's scheduler does, and beside it what the scheduler forgets, the shares
+    that are placed but not there yet.
+  - Migrations that already run away from the source are part of the plan, with the destination they have.
+options:
+  source:
+    description: What to empty, V(host@backend) with all its pools or one pool V(host@backend#pool).
+    type: str
+    required: true
+  destinations:
+    description:
+      - Where shares may go, each V(host@backend) with all its pools or one pool V(host@backend#pool).
+      - Without it, to every pool of an enabled back end that is up, the source's excepted.
+    type: list
+    elements: str
+    default: []
+  objective:
+    description: What the plan is for.
+    type: str
+    choices: [evacuate]
+    default: evacuate
+  share_type_map:
+    description:
+      - New share types for shares of a type, by name or ID. A share type that pins shares to the source
+        (C(share_backend_name)) must be mapped, or its shares can't move.
+    type: dict
+    default: {}
+  share_network_map:
+    description: New share networks for shares on a share network, by name or ID.
+    type: dict
+    default: {}
+  mechanism:
+    description:
+      - V(auto) lets Manila try the driver and fall back to the Data Service.
+      - V(driver) rules the Data Service out. Manila has no option for that, so the migration demands
+        at least that file system metadata is preserved.
+      - V(host) has the Data Service copy the files.
+    type: str
+    choices: [auto, driver, host]
+    default: auto
+  require:
+    description: What migrations must be able to do; each of these rules the Data Service out.
+    type: list
+    elements: str
+    choices: [writable, nondisruptive, preserve_metadata, preserve_snapshots]
+    default: []
+  exclude:
+    description: Names or IDs of shares to leave where they are.
+    type: list
+    elements: str
+    default: []
+  placement:
+    description: V(spread) keeps the fullest pool as empty as possible, V(pack) fills one pool after the other.
+    type: str
+    choices: [spread, pack]
+    default: spread
+  baseline:
+    description:
+      - A plan that was agreed upon earlier. Shares that nobody has begun to move go where it says, and what
+        is different in the cloud by now is named in RV(plan.differences).
+    type: dict
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details: It changes nothing.
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - openstack.cloud.openstack
+  - manila.migration.attributes
+  - manila.migration.attributes.actiongroup
+seealso:
+  - module: manila.migration.evacuation
+"""
+
+EXAMPLES = r"""
+- name: Plan how an array is emptied
+  manila.migration.evacuation_plan:
+    cloud: mycloud
+    source: stor1@array7
+    destinations:
+      - stor2@array9
+    share_type_map:
+      array7: array9
+  register: planned
+
+- name: Show what cannot move, and why
+  ansible.builtin.debug:
+    var: planned.plan.unplaced
+"""
+
+RETURN = r"""
+plan:
+  description: The plan, as M(manila.migration.evacuation) takes it.
+  type: dict
+  returned: success
+  contains:
+    version:
+      description: Version of this structure.
+      type: int
+      sample: 1
+    source:
+      description: What is emptied.
+      type: str
+    objective:
+      description: What the plan is for.
+      type: str
+    migrations:
+      description:
+        - The migrations in the order in which they are begun, each with C(kind), C(id), C(name),
+          C(source), C(destination), C(size_gb), C(phase), C(options) and C(warnings).
+      type: list
+      elements: dict
+    unplaced:
+      description: What can't move, each with C(kind), C(id), C(name) and all its C(reasons).
+      type: list
+      elements: dict
+    excluded:
+      description: What is left where it is because O(exclude) says so.
+      type: list
+      elements: dict
+    warnings:
+      description: What one should know before it starts, each with C(code) and C(message).
+      type: list
+      elements: dict
+    differences:
+      description: What is different from O(baseline), each with C(code) and C(message); only with O(baseline).
+      type: list
+      elements: dict
+    pools:
+      description: The pools of the source and the destinations, in GiB and percent, before and after.
+      type: list
+      elements: dict
+    summary:
+      description: Counts, and the GiB that move.
+      type: dict
+text:
+  description: The plan for people, line by line.
+  type: list
+  elements: str
+  returned: success
+services:
+  description: The manila-share services of the source, each with C(host), C(status), C(alive) and C(disabled_reason).
+  type: list
+  elements: dict
+  returned: success
+"""
+
+from typing import Any
+
+from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
+from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils.placement import (
+    Request,
+    follow,
+    make_plan,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    backend_of,
+    is_backend,
+    is_pool,
+)
+from ansible_collections.manila.migration.plugins.module_utils.report import plan_lines
+
+
+class EvacuationPlanModule(MigrationModule):
+    """Reads the inventory and hands it to the planner."""
+
+    argument_spec = {
+        "source": {"required": True},
+        "destinations": {"type": "list", "elements": "str", "default": []},
+        "objective": {"choices": ["evacuate"], "default": "evacuate"},
+        "share_type_map": {"type": "dict", "default": {}},
+        "share_network_map": {"type": "dict", "default": {}},
+        "mechanism": {"choices": ["auto", "driver", "host"], "default": "auto"},
+        "require": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["writable", "nondisruptive", "preserve_metadata", "preserve_snapshots"],
+            "default": [],
+        },
+        "exclude": {"type": "list", "elements": "str", "default": []},
+        "placement": {"choices": ["spread", "pack"], "default": "spread"},
+        "baseline": {"type": "dict"},
+    }
+    module_kwargs = {"supports_check_mode": True}
+
+    def run(self) -> None:
+        """Read, plan, return."""
+        source = self.params["source"]
+        if not (is_backend(source) or is_pool(source)):
+            self.refuse(
+                f"source: {source!r} is no place; write it as host@backend or host@backend#pool."
+            )
+        cloud = self.open_cloud()
+        inventory = read_inventory(cloud, source)
+        networks = {
+            cloud.find_share_network(old): cloud.find_share_network(new)
+            for old, new in self.params["share_network_map"].items()
+        }
+        request = Request(
+            source=source,
+            destinations=tuple(self.params["destinations"]),
+            objective=self.params["objective"],
+            share_type_map=self.params["share_type_map"],
+            share_network_map=networks,
+            mechanism=self.params["mechanism"],
+            require=tuple(self.params["require"]),
+            exclude=tuple(self.params["exclude"]),
+            placement=self.params["placement"],
+        )
+        try:
+            plan = make_plan(inventory, request)
+        except ValueError as error:
+            self.refuse(str(error))
+            return
+        if self.params["baseline"] is not None:
+            try:
+                plan = follow(plan, self.params["baseline"])
+            except ValueError as error:
+                self.refuse(f"baseline: {error}")
+        self.results["plan"] = plan
+        self.results["text"] = plan_lines(self.results["plan"])
+        service = inventory.services.get(backend_of(source))
+        self.results["services"] = [] if service is None else [_as_dict(service)]
+
+
+def _as_dict(service: Any) -> dict[str, Any]:
+    return {
+        "host": service.host,
+        "status": service.status,
+        "alive": service.alive,
+        "disabled_reason": service.disabled_reason,
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    EvacuationPlanModule()()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,367 @@
+#!/usr/bin/python
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring the migration of one share to a state."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: share_migration
+short_description: Migrate one share of OpenStack Manila to another pool, in two phases
+version_added: 0.1.0
+author:
+  - manila.migration contributors (@manila-migration)
+description:
+  - Starts, completes or cancels the migration of a share. The first phase copies, while clients go on
+    (with host-assisted migration they may only read). The second phase, the cutover, disconnects
+    clients and removes the source; it is begun only by O(state=completed).
+  - The module sends nothing that Manila has already done or is doing. A migration that somebody else
+    started to the same destination is taken over, one to another destination is an error.
+  - A share is reported as completed only after a look at its host, status, instances, access rules,
+    snapshots and export locations.
+options:
+  share:
+    description: Name or ID of the share, of any project.
+    type: str
+    required: true
+  destination_pool:
+    description:
+      - The pool to migrate to, in the form V(host@backend#pool).
+      - Required to start a migration. Without it, O(state=completed) and O(state=cancelled) take the
+        migration that is under way, wherever it goes.
+    type: str
+  state:
+    description:
+      - V(started) brings the share to the end of the first phase, its data copied and the source still in use.
+      - V(completed) starts the migration where that is needed, and cuts over.
+      - V(cancelled) ends a migration that is under way; the share stays at its source.
+    type: str
+    choices: [started, completed, cancelled]
+    default: started
+  wait:
+    description:
+      - Whether to wait for the end of what O(state) asks for.
+      - With V(false) only the next step is sent. Run the task again for the one after it.
+    type: bool
+    default: true
+  preserve_metadata:
+    description: Whether the migration must preserve file system metadata. V(true) rules host-assisted migration out.
+    type: bool
+    default: false
+  preserve_snapshots:
+    description: Whether the migration must preserve the snapshots of the share. V(true) rules host-assisted migration out.
+    type: bool
+    default: false
+  writable:
+    description: Whether the share must stay writable during the copy. V(true) rules host-assisted migration out.
+    type: bool
+    default: false
+  nondisruptive:
+    description: Whether clients must stay connected all the time. V(true) rules host-assisted migration out.
+    type: bool
+    default: false
+  force_host_assisted_migration:
+    description:
+      - Whether to skip driver-assisted migration and have the Data Service copy the files.
+      - Cannot be combined with O(preserve_metadata), O(preserve_snapshots), O(writable) or O(nondisruptive).
+      - When all five are V(false), Manila tries the driver first and falls back to the Data Service by itself.
+    type: bool
+    default: false
+  new_share_type:
+    description:
+      - Name or ID of the share type that the share gets with the migration.
+      - Needed when the present one pins the share to its back end, for example by C(share_backend_name).
+    type: str
+    aliases: [new_share_type_id]
+  new_share_network:
+    description: Name or ID of the share network that the share gets with the migration.
+    type: str
+    aliases: [new_share_network_id]
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+extends_documentation_fragment:
+  - manila.migration.migration
+  - openstack.cloud.openstack
+  - manila.migration.attributes
+  - manila.migration.attributes.actiongroup
+seealso:
+  - module: manila.migration.share_migration_info
+  - module: manila.migration.evacuation
+"""
+
+EXAMPLES = r"""
+- name: Copy a share to another pool, clients go on
+  manila.migration.share_migration:
+    cloud: mycloud
+    share: projects
+    destination_pool: stor2@array9#pool1
+    new_share_type: array9
+  register: copy
+
+- name: Cut over, at the agreed time
+  manila.migration.share_migration:
+    cloud: mycloud
+    share: "{{ copy.migration.id }}"
+    destination_pool: "{{ copy.migration.destination }}"
+    new_share_type: array9
+    state: completed
+  register: moved
+
+- name: Show what clients have to mount now
+  ansible.builtin.debug:
+    var: moved.migration.export_locations_after
+
+- name: Give up a migration
+  manila.migration.share_migration:
+    cloud: mycloud
+    share: projects
+    state: cancelled
+"""
+
+RETURN = r"""
+migration:
+  description: What is known of the migration.
+  type: dict
+  returned: when the share was found
+  contains:
+    kind:
+      description: Always V(share).
+      type: str
+    id:
+      description: ID of the share. A migration doesn't change it.
+      type: str
+    name:
+      description: Name of the share.
+      type: str
+    source:
+      description: The pool it comes from.
+      type: str
+    destination:
+      description: The pool it goes to.
+      type: str
+    phase:
+      description: >-
+        V(idle), V(copying), V(copied), V(completing), V(completed), V(cancelling), V(cancelled),
+        V(failed) or V(stuck).
+      type: str
+    mechanism:
+      description: V(driver) or V(host), V(null) until Manila shows which.
+      type: str
+    task_state:
+      description: Manila's own name of the step. It stays after the end of a migration.
+      type: str
+    progress:
+      description: Percent copied, V(null) where nobody can tell.
+      type: int
+    size_gb:
+      description: Size of the share in GiB.
+      type: int
+    error:
+      description: Why it failed, V(null) if it did not.
+      type: str
+    waiting_for:
+      description: What it waits for, as C(code), C(message) and C(since) (V(null) where that isn't known).
+      type: dict
+    started_at:
+      description: When the migration was started.
+      type: str
+    copied_at:
+      description: When the first phase was over, as far as this run knows.
+      type: str
+    completed_at:
+      description: When the cutover was over, as seen by this run.
+      type: str
+    export_locations_before:
+      description: Export locations before the cutover, empty unless this run cut over.
+      type: list
+      elements: str
+    export_locations_after:
+      description: Export locations after the cutover.
+      type: list
+      elements: str
+blockers:
+  description: Why the migration can't be started, each with C(code) and C(message).
+  type: list
+  elements: dict
+  returned: when it was refused before anything was sent
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
+"""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
+from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    START,
+    Limits,
+    Migration,
+    as_record,
+)
+from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
+    options_conflict,
+    start_blockers,
+)
+from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
+from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Options,
+    Share,
+    is_pool,
+)
+from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    CANCELLED,
+    COMPLETED,
+    COPIED,
+    FAILED,
+)
+
+GOALS = {"started": COPIED, "completed": COMPLETED, "cancelled": CANCELLED}
+
+
+class ShareMigrationModule(MigrationModule):
+    """Drives a plan of one migration."""
+
+    argument_spec = {
+        "share": {"required": True},
+        "destination_pool": {},
+        "state": {"choices": list(GOALS), "default": "started"},
+        "wait": {"type": "bool", "default": True},
+        "timeout": {"type": "int", "default": 86400},
+        "poll_interval": {"type": "float", "default": 15},
+        "preserve_metadata": {"type": "bool", "default": False},
+        "preserve_snapshots": {"type": "bool", "default": False},
+        "writable": {"type": "bool", "default": False},
+        "nondisruptive": {"type": "bool", "default": False},
+        "force_host_assisted_migration": {"type": "bool", "default": False},
+        "new_share_type": {"aliases": ["new_share_type_id"]},
+        "new_share_network": {"aliases": ["new_share_network_id"]},
+    }
+    module_kwargs = {"supports_check_mode": True}
+
+    def run(self) -> None:
+        """Check the arguments, look at the share, and bring it to the wanted state."""
+        destination = self.params["destination_pool"]
+        options = Options(
+            **{
+                name: self.params[name]
+                for name in (
+                    "preserve_metadata",
+                    "preserve_snapshots",
+                    "writable",
+                    "nondisruptive",
+                    "force_host_assisted_migration",
+                )
+            }
+        )
+        conflict = options_conflict(options)
+        if conflict:
+            self.refuse(f"{conflict.message}.", blockers=[conflict.as_dict()])
+        if destination is not None and not is_pool(destination):
+            self.refuse(
+                f"destination_pool: {destination!r} names no pool; write it as host@backend#pool."
+            )
+        if self.params["poll_interval"] <= 0:
+            self.refuse("poll_interval: it must be more than 0 seconds.")
+        cloud = self.open_cloud()
+        share = cloud.find_share(self.params["share"])
+        options = self._resolve(cloud, options)
+        migration = Migration(
+            id=share.id,
+            name=share.name,
+            source=share.host,
+            destination=destination,
+            size_gb=share.size_gb,
+            options=options,
+        )
+        self._drive(cloud, share, migration)
+
+    def _resolve(self, cloud: Cloud, options: Options) -> Options:
+        new_type, new_network = self.params["new_share_type"], self.params["new_share_network"]
+        return replace(
+            options,
+            new_share_type_id=cloud.find_share_type(new_type).id if new_type else None,
+            new_share_network_id=cloud.find_share_network(new_network) if new_network else None,
+        )
+
+    def _drive(self, cloud: Cloud, share: Share, migration: Migration) -> None:
+        limits = Limits(
+            goal=GOALS[self.params["state"]],
+            max_parallel=math.inf,
+            max_parallel_per_pool=math.inf,
+        )
+        runner = Runner(
+            cloud,
+            [migration],
+            limits,
+            timeout=self.params["timeout"],
+            poll_interval=self.params["poll_interval"],
+            crowded=False,
+        )
+        first = runner.preview()
+        before = as_record(migration, runner.track(migration))
+        if any(action.verb == START for action in first.actions):
+            blockers = start_blockers(read_inventory(cloud, share.host), migration)
+            if blockers:
+                self.results["migration"] = before
+                self.refuse(
+                    f"{migration.label} is not started: "
+                    + "; ".join(reason.message for reason in blockers)
+                    + ".",
+                    blockers=[reason.as_dict() for reason in blockers],
+                )
+        if self.check_mode:
+            runner.changed = bool(first.actions)
+        else:
+            try:
+                runner.run(wait=self.params["wait"])
+            finally:
+                self._note(runner, migration, before)
+        self._note(runner, migration, before)
+        self._judge(runner, migration)
+
+    def _note(self, runner: Runner, migration: Migration, before: dict[str, Any]) -> None:
+        record = as_record(migration, runner.track(migration))
+        shown = ("source", "destination", "phase")
+        self.results.update(
+            changed=runner.changed,
+            migration=record,
+            diff={
+                "before": {key: before[key] for key in shown},
+                "after": {key: record[key] for key in shown},
+            },
+        )
+
+    def _judge(self, runner: Runner, migration: Migration) -> None:
+        track = runner.track(migration)
+        if track.outcome == FAILED:
+            self.refuse(track.error or "It failed.", **_status(track.status_code))
+        if runner.timed_out:
+            percent = "" if track.progress is None else f", {track.progress} % copied"
+            self.refuse(
+                f"{migration.label} is {track.phase}{percent} after {self.params['timeout']} s "
+                f"(task state {track.task_state!r}). Manila goes on; run the task again to wait on."
+            )
+
+
+def _status(code: Any) -> dict[str, Any]:
+    return {} if code is None else {"status_code": code}
+
+
+def main() -> None:
+    """Run the module."""
+    ShareMigrationModule()()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Integration tests: the installed collection, run by ansible-playbook, against a real Manila.
+
+The Manila is the sandbox (tests/sandbox), or any cloud of one's own that has back ends of the
+same names; see tests/sandbox/README.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openstack
+import pytest
+import yaml
+from manilaclient import api_versions
+from manilaclient.v2 import client as manila_client
+
+SANDBOX = Path(__file__).parents[1] / "sandbox" / "sandbox"
+CLOUD = "sandbox"
+ALPHA = "sandbox@alpha#gold"
+BETA = "sandbox@beta#gold"
+SILVER = "sandbox@beta#silver"
+GAMMA = "sandbox@gamma#gold"
+FILES1 = "sandbox@files1#tree"
+FILES2 = "sandbox@files2#tree"
+
+
+def sandbox(*arguments: str) -> str:
+    """Run the sandbox's command."""
+    done = subprocess.run([SANDBOX, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"sandbox {' '.join(arguments)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    """Wait until a condition is true and return what it returned."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+class Manila:
+    """The cloud as seen past the collection: to prepare it, and to see what really happened."""
+
+    def __init__(self) -> None:
+        connection = openstack.connect(cloud=CLOUD)
+        endpoint = connection.config.get_session_client("shared-file-system").get_endpoint()
+        self.api = manila_client.Client(
+            api_version=api_versions.APIVersion("2.98"),
+            session=connection.session,
+            service_catalog_url=endpoint,
+        )
+
+    def create(self, name: str, pool: str, size: int = 1, share_type: str = "standard") -> str:
+        """Make a share in a pool; with a rule, as clients need one."""
+        return self.create_all([name], pool, size, share_type)[0]
+
+    def create_all(
+        self, names: list[str], pool: str, size: int = 1, share_type: str = "standard"
+    ) -> list[str]:
+        """Make several shares at once."""
+        made = [
+            self.api.shares.create(
+                "NFS", size, name=name, share_type=share_type, scheduler_hints={"only_host": pool}
+            ).id
+            for name in names
+        ]
+        for share_id in made:
+            wait_for(lambda share_id=share_id: self.share(share_id).status == "available")
+            self.api.shares.allow(share_id, "ip", "192.0.2.10", "rw")
+        for share_id in made:
+            wait_for(lambda share_id=share_id: self.share(share_id).access_rules_status == "active")
+        return made
+
+    def share(self, share_id: str) -> Any:
+        """Return one share, read again."""
+        return self.api.shares.get(share_id)
+
+    def instances(self, share_id: str) -> list[Any]:
+        """Return the instances of a share."""
+        return list(self.api.shares.list_instances(share_id))
+
+    def rules(self, share_id: str) -> list[tuple[str, str, str]]:
+        """Return the access rules of a share."""
+        rules = self.api.share_access_rules.access_list(share_id)
+        return sorted((one.access_type, one.access_to, one.access_level) for one in rules)
+
+    def start(self, share_id: str, pool: str, **more: Any) -> None:
+        """Start a migration as another operator would."""
+        self.api.shares.migration_start(share_id, pool, False, False, False, False, False, **more)
+
+    def await_task_state(self, share_id: str, state: str, seconds: float = 90) -> None:
+        """Wait for a step of a migration."""
+        wait_for(lambda: self.share(share_id).task_state == state, seconds)
+
+    def snapshot_of_world(self) -> list[tuple[Any, ...]]:
+        """Everything that a module could have changed, for tests of check mode."""
+        shares = self.api.shares.list(search_opts={"all_tenants": 1})
+        services = self.api.services.list()
+        return sorted(
+            [(one.id, one.status, str(one.task_state), one.host) for one in shares]
+            + [(one.host, one.binary, one.status, "") for one in services]
+        )
+
+
+@dataclass
+class Run:
+    """What an ansible-playbook did."""
+
+    returncode: int
+    results: list[dict[str, Any]]
+    changed: int
+    stdout: str
+    stderr: str
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The result of the last task that ran."""
+        return self.results[-1]
+
+    def by_name(self, name: str) -> dict[str, Any]:
+        """The result of the last task whose name ends like this."""
+        return next(one for one in reversed(self.results) if one["task_name"].endswith(name))
+
+
+class Ansible:
+    """Runs playbooks in an empty folder, as a user does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "ANSIBLE_LOCALHOST_WARNING": "False",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
+            "ANSIBLE_HOME": str(folder / "ansible-home"),
+        }
+
+    def command(self, playbook: str, **variables: Any) -> list[str]:
+        """The command line."""
+        return ["ansible-playbook", playbook, "--extra-vars", json.dumps(variables)]
+
+    def playbook(self, playbook: str, *options: str, **variables: Any) -> Run:
+        """Run a playbook, by path or by FQCN, to its end."""
+        done = subprocess.run(
+            [*self.command(playbook, **variables), *options],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        return self.read(done.returncode, done.stdout, done.stderr)
+
+    @staticmethod
+    def read(returncode: int, stdout: str, stderr: str) -> Run:
+        """Read what the JSON callback wrote."""
+        assert "Traceback" not in stdout + stderr, stdout + stderr
+        try:
+            output = json.loads(stdout[stdout.index("{") :])
+        except ValueError:
+            raise AssertionError(f"no result: {stdout}{stderr}") from None
+        results = [
+            {**result, "task_name": task["task"]["name"]}
+            for play in output["plays"]
+            for task in play["tasks"]
+            for result in task["hosts"].values()
+            if not result.get("skipped")
+        ]
+        changed = sum(one["changed"] for one in output["stats"].values())
+        return Run(returncode, results, changed, stdout, stderr)
+
+    def tasks(self, *tasks: dict[str, Any], options: tuple[str, ...] = ()) -> Run:
+        """Run a play of some tasks; failures of tasks don't end it."""
+        play = {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {"group/manila.migration.all": {"cloud": CLOUD}},
+            "tasks": [{"name": f"task {n}", **task} for n, task in enumerate(tasks)],
+        }
+        path = self.folder / "play.yml"
+        path.write_text(yaml.safe_dump([play]))
+        return self.playbook(str(path), *options)
+
+    def module(self, name: str, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        """Run one module and return its result."""
+        task = {f"manila.migration.{name}": arguments, "ignore_errors": True, "diff": True}
+        return self.tasks({**task, "check_mode": check}).last
+
+    def evacuate(self, phase: str, *options: str, **variables: Any) -> Run:
+        """Run the playbook that the product exists for."""
+        return self.playbook(
+            "manila.migration.evacuate",
+            *options,
+            evacuate_cloud=CLOUD,
+            evacuate_phase=phase,
+            evacuate_poll_interval=1,
+            **{"evacuate_source": "sandbox@alpha", **variables},
+        )
+
+
+def migrate(**arguments: Any) -> dict[str, Any]:
+    """A task of share_migration, impatient and allowed to fail."""
+    return {
+        "manila.migration.share_migration": {"poll_interval": 0.5, "timeout": 120, **arguments},
+        "ignore_errors": True,
+    }
+
+
+@pytest.fixture(scope="session")
+def world() -> None:
+    """A running sandbox."""
+    if "OS_CLIENT_CONFIG_FILE" not in os.environ:
+        sandbox("up")
+        for line in sandbox("env").splitlines():
+            name, _equals, value = line.removeprefix("export ").partition("=")
+            os.environ.setdefault(name, value.strip("'\""))
+
+
+@pytest.fixture
+def manila(world: None) -> Manila:
+    """An empty cloud at full speed."""
+    sandbox("reset")
+    sandbox("speed", "--copy-seconds", "1", "--complete-seconds", "0.2", "--call-seconds", "0")
+    return Manila()
+
+
+@pytest.fixture
+def ansible(tmp_path: Path) -> Ansible:
+    """Ansible in an empty folder."""
+    return Ansible(tmp_path)

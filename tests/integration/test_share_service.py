@@ -1,0 +1,54 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module share_service."""
+
+from __future__ import annotations
+
+from conftest import Ansible, Manila
+
+
+def test_cordon_and_uncordon(manila: Manila, ansible: Ansible) -> None:
+    def task(state: str, **more: object) -> dict[str, object]:
+        return {
+            "manila.migration.share_service": {"host": "sandbox@beta", "state": state, **more},
+            "diff": True,
+        }
+
+    disable = task("disabled", disabled_reason="firmware")
+    checked, first, second, silent, other, enabled, again = ansible.tasks(
+        {**disable, "check_mode": True},
+        disable,
+        disable,
+        task("disabled"),
+        task("disabled", disabled_reason="end of life"),
+        task("enabled"),
+        task("enabled"),
+    ).results
+    assert checked["changed"] and checked["service"]["status"] == "disabled"
+    assert first["changed"] and first["previous"]["status"] == "enabled"
+    assert first["diff"]["after"]["disabled_reason"] == "firmware"
+    assert not second["changed"]
+    assert not silent["changed"] and silent["service"]["disabled_reason"] == "firmware"
+    assert other["changed"] and other["previous"]["disabled_reason"] == "firmware"
+    assert enabled["changed"] and enabled["service"]["disabled_reason"] is None
+    assert not again["changed"]
+    services = {one.host: one for one in manila.api.services.list()}
+    assert services["sandbox@beta"].status == "enabled"
+
+
+def test_bad_input(manila: Manila, ansible: Ansible) -> None:
+    for arguments, text in (
+        ({"host": "sandbox", "state": "disabled"}, "write it as host@backend"),
+        ({"host": "sandbox@nope", "state": "disabled"}, "there are: sandbox@alpha"),
+        (
+            {"host": "sandbox@beta", "state": "enabled", "disabled_reason": "x"},
+            "leave it out",
+        ),
+        (
+            {"host": "sandbox@beta", "state": "disabled", "disabled_reason": "x" * 256},
+            "255 characters",
+        ),
+    ):
+        result = ansible.module("share_service", **arguments)
+        assert result["failed"] and text in result["msg"]

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the sandbox consists of: paths, ports, back ends, share types. No I/O but os.environ."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from manila_sandbox.errors import SandboxError
+
+LOOPBACK = "127.0.0.1"
+HOST = "sandbox"
+REGION = "RegionOne"
+ZONE = "nova"
+API_VERSION = "2.98"
+
+#: the environment variable by which processes of a sandbox are recognised in /proc
+MARK = "MANILA_SANDBOX_MARK"
+
+SOURCE_DIR = Path(__file__).resolve().parent.parent
+
+# Seconds. Heartbeats older than service_down_time make a service "down" for Manila.
+REPORT_INTERVAL = 3
+SERVICE_DOWN_TIME = 20
+PERIODIC_INTERVAL = 2
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One pool of a back end; ``ratio`` above zero makes it thin."""
+
+    name: str
+    size: int
+    reserved: int = 0
+    ratio: float = 0.0
+
+    def option(self) -> str:
+        """Return the pool in the form the drivers' ``sandbox_pools`` option takes."""
+        return f"{self.name}:{self.size}:{self.reserved}:{self.ratio}"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One back end, served by a manila-share process of its own."""
+
+    name: str
+    kind: str  # "dummy", "servers" or "directory"
+    pools: tuple[Pool, ...]
+
+    @property
+    def host(self) -> str:
+        """Return ``host@backend``."""
+        return f"{HOST}@{self.name}"
+
+    @property
+    def process(self) -> str:
+        """Return the name of the process that serves this back end."""
+        return f"manila-share@{self.name}"
+
+    def pool_host(self, pool: str) -> str:
+        """Return ``host@backend#pool``."""
+        return f"{self.host}#{pool}"
+
+
+BACKENDS: tuple[Backend, ...] = (
+    Backend("alpha", "dummy", (Pool("gold", 120),)),
+    Backend("beta", "dummy", (Pool("gold", 60, reserved=5), Pool("silver", 40, ratio=2.0))),
+    Backend("gamma", "dummy", (Pool("gold", 200),)),
+    Backend("servers1", "servers", (Pool("gold", 80), Pool("silver", 30))),
+    Backend("servers2", "servers", (Pool("gold", 150), Pool("bronze", 20))),
+    Backend("files1", "directory", (Pool("tree", 30), Pool("attic", 10))),
+    Backend("files2", "directory", (Pool("tree", 50), Pool("cellar", 15))),
+)
+
+SHARE_BINARIES = tuple(backend.process for backend in BACKENDS)
+
+#: every long-lived process, in the order in which they are started
+PROCESSES: tuple[str, ...] = (
+    "mariadb",
+    "rabbitmq",
+    "keystone",
+    *SHARE_BINARIES,
+    "manila-data",
+    "manila-api",
+    "manila-scheduler",
+)
+
+
+@dataclass(frozen=True)
+class ShareType:
+    """A public share type with its extra specs (``storage`` names the kind of back end)."""
+
+    name: str
+    dhss: bool
+    specs: dict[str, str] = field(default_factory=dict)
+
+
+_SNAPSHOTS = {"snapshot_support": "True", "create_share_from_snapshot_support": "True"}
+
+SHARE_TYPES: tuple[ShareType, ...] = (
+    ShareType("standard", False, {"storage": "dummy", **_SNAPSHOTS}),
+    ShareType(
+        "pinned-alpha", False, {"storage": "dummy", "share_backend_name": "ALPHA", **_SNAPSHOTS}
+    ),
+    ShareType("replacement", False, {"storage": "dummy", **_SNAPSHOTS}),
+    ShareType("servers", True, {"storage": "dummy", **_SNAPSHOTS}),
+    ShareType("files", False, {"storage": "directory"}),
+    ShareType("pinned-files1", False, {"storage": "directory", "share_backend_name": "FILES1"}),
+)
+DEFAULT_SHARE_TYPE = "standard"
+
+
+def backend(name: str) -> Backend:
+    """Return the back end of that name."""
+    for candidate in BACKENDS:
+        if candidate.name == name:
+            return candidate
+    names = ", ".join(item.name for item in BACKENDS)
+    raise SandboxError(f"there is no back end '{name}'; there are {names}.")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports on 127.0.0.1, each to be overridden by a variable of the environment."""
+
+    keystone: int
+    manila: int
+    mariadb: int
+    rabbitmq: int
+    rabbitmq_dist: int
+    epmd: int
+    closed: int
+
+    @staticmethod
+    def variable(name: str) -> str:
+        """Return the variable that overrides a port."""
+        return f"MANILA_SANDBOX_{name.upper()}_PORT"
+
+    @classmethod
+    def from_environment(cls) -> Ports:
+        """Read the overrides."""
+        defaults = {
+            "keystone": 25000,
+            "manila": 28786,
+            "mariadb": 23306,
+            "rabbitmq": 25672,
+            "rabbitmq_dist": 25673,
+            "epmd": 24369,
+            "closed": 28799,
+        }
+        values = {}
+        for name, default in defaults.items():
+            text = os.environ.get(cls.variable(name), str(default))
+            if not text.isdigit() or not 0 < int(text) < 65536:
+                raise SandboxError(f"{cls.variable(name)}={text} is not a port number.")
+            values[name] = int(text)
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything lives; nothing of it is in the repository."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Paths:
+        """Return the paths under MANILA_SANDBOX_DIR or the user's cache."""
+        chosen = os.environ.get("MANILA_SANDBOX_DIR")
+        if chosen:
+            return cls(Path(chosen).expanduser().resolve())
+        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        return cls(Path(cache).expanduser().resolve() / "manila-migration" / "sandbox")
+
+    @property
+    def venvs(self) -> Path:
+        """Return the folder of the virtual environments."""
+        return self.root / "venv"
+
+    @property
+    def data(self) -> Path:
+        """Return the folder of what ``down --purge`` deletes."""
+        return self.root / "data"
+
+    @property
+    def logs(self) -> Path:
+        """Return the folder of the logs."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Return the folder of pids, the lock and the switches of the drivers."""
+        return self.root / "run"
+
+    @property
+    def etc(self) -> Path:
+        """Return the folder of the generated configuration."""
+        return self.root / "etc"
+
+    @property
+    def library(self) -> Path:
+        """Return the folder the drivers are copied to, so that no bytecode gets into the tree."""
+        return self.root / "lib"
+
+    @property
+    def mounts(self) -> Path:
+        """Return where manila-data mounts shares."""
+        return self.data / "mounts"
+
+    @property
+    def shares(self) -> Path:
+        """Return where the directory back ends keep their shares."""
+        return self.data / "shares"
+
+    @property
+    def clouds(self) -> Path:
+        """Return the clouds.yaml."""
+        return self.root / "clouds.yaml"
+
+    @property
+    def behaviour(self) -> Path:
+        """Return the switches the drivers read at every call."""
+        return self.run / "behaviour.json"
+
+    def log(self, name: str) -> Path:
+        """Return the log of a process or a step."""
+        return self.logs / f"{name}.log"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Paths and ports together."""
+
+    paths: Paths
+    ports: Ports
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read the environment once."""
+        return cls(Paths.from_environment(), Ports.from_environment())
+
+    @property
+    def auth_url(self) -> str:
+        """Return the address of Keystone."""
+        return f"http://{LOOPBACK}:{self.ports.keystone}/v3"
+
+    @property
+    def share_url(self) -> str:
+        """Return the address of Manila."""
+        return f"http://{LOOPBACK}:{self.ports.manila}/v2"

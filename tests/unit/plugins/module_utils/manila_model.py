@@ -1,0 +1,785 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A model of Manila's share migrations, with a virtual clock, that misbehaves as Manila does.
+
+It is a documentation of the behaviour that the engine must live with, in the order in which
+Manila 23.0.1 writes its records (manila/share/api.py, share/manager.py, data/manager.py,
+scheduler/manager.py).  API calls are methods; they answer at once with Manila's HTTP status.
+What managers do later is written as generators: each ``yield`` is a time in seconds in which
+everybody sees the records as they are at that point.
+
+``faults`` names what goes wrong (FAULTS); without one, everything works.  What must never
+happen, whoever caused it, is kept in ``violations``.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Facts,
+    Options,
+    Service,
+    backend_of,
+    is_pool,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import Observation, Place
+
+Flow = Generator[float, None, None]
+
+EVACUATION = "evacuation"
+FOREIGNER = "somebody else"
+
+FAULTS: dict[str, str] = {
+    "scheduler_refuses": "after 202 the scheduler finds no valid host: only migration_error says so",
+    "driver_start_fails": "the driver can't start: Manila falls back to host-assisted",
+    "driver_copy_fails": "the driver fails in the middle of its copy",
+    "mount_fails": "manila-data can't mount: data_copying_error is passed through",
+    "copy_fails": "manila-data can't copy a file: data_copying_error is passed through",
+    "driver_complete_fails": "the cutover fails: both instances are in error",
+    "host_complete_fails": "new access rules can't be applied: back to the source",
+    "slow_source_delete": "deleting the source takes longer than Manila waits: the host flips twice",
+    "driver_cancel_fails": "the driver can't cancel: only a log says so, and nothing changes",
+    "answer_lost_done": "the answer is lost, the request was carried out",
+    "answer_lost_later": "the answer is lost, the request is carried out minutes later",
+    "answer_lost_never": "the answer is lost, and so is the request",
+    "data_crash": "manila-data dies in a copy; at its start it writes data_copying_error",
+    "repair_in_the_open": "after such a crash an operator sets data_copying_completed, to cancel",
+    "false_data_error": "another manila-data starts and writes data_copying_error on running copies",
+    "rule_lost": "an access rule doesn't survive the cutover",
+    "snapshot_error": "a snapshot is in error after the cutover",
+    "share_manager_away": "a manila-share is away for some minutes",
+    "foreign_starts": "somebody else starts migrations of the same shares",
+    "foreign_completes": "somebody else completes migrations",
+    "foreign_cancels": "somebody else cancels migrations",
+    "foreign_deletes": "somebody else deletes shares",
+    "foreign_resets": "somebody else resets task states and statuses",
+}
+
+RULES = frozenset({("ip", "192.0.2.7", "rw")})
+
+BUSY_STATES = frozenset(
+    {
+        "migration_starting",
+        "migration_in_progress",
+        "migration_driver_starting",
+        "migration_driver_in_progress",
+        "migration_driver_phase1_done",
+        "data_copying_starting",
+        "data_copying_in_progress",
+        "data_copying_completing",
+        "data_copying_completed",
+        "migration_completing",
+    }
+)
+"""Task states in which migration_start is refused (common/constants.py)."""
+
+RESTING_BUSY_STATES = frozenset({"migration_driver_phase1_done", "data_copying_completed"})
+COPYING_STATES = frozenset(
+    {"data_copying_starting", "data_copying_in_progress", "data_copying_completing"}
+)
+
+# Share.instance (db/sqlalchemy/models.py): which instance speaks for the share.
+ORDER = ("migrating", "available", "error", "inactive", "creating", "deleting", "migrating_to")
+
+
+class Refused(Exception):
+    """An HTTP answer of 400 and above: nothing was done."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class Unknown(Exception):
+    """The connection broke before the answer came."""
+
+
+@dataclass
+class Instance:
+    """One copy of a share at one pool."""
+
+    id: str
+    host: str
+    status: str
+    share_type_id: str
+    content: float = 0.0
+    """The truth that Manila doesn't know: which part of the data is there (1 is all of it)."""
+    created_at: float = 0.0
+    changed_at: float = 0.0
+
+
+@dataclass
+class Share:
+    """A share, and beside it what its back end and its fate will be."""
+
+    id: str
+    size_gb: int
+    instances: list[Instance]
+    task_state: str | None = None
+    driver_assisted: bool = True
+    rules: frozenset[tuple[str, str, str]] = RULES
+    rules_status: str = "active"
+    snapshots: dict[str, str] = field(default_factory=dict)
+    attempt: int = 0
+    cancelled: bool = False
+    """What manila-data was told while it copies."""
+    completes: list[str] = field(default_factory=list)
+    """Who sent a complete that was accepted, in this attempt."""
+    interrupted: bool = False
+    """A crash interrupted this attempt's copy."""
+
+    @property
+    def instance(self) -> Instance:
+        return min(self.instances, key=lambda one: ORDER.index(one.status))
+
+    @property
+    def status(self) -> str:
+        return self.instance.status
+
+    @property
+    def host(self) -> str:
+        return self.instance.host
+
+    @property
+    def asked_to_complete(self) -> bool:
+        """Whether a complete was accepted that no manager has acted on yet."""
+        return bool(self.completes) and self.task_state in RESTING_BUSY_STATES
+
+    @property
+    def working(self) -> bool:
+        """Whether back ends work for it: what the caps are about."""
+        if self.task_state == "migration_completing":
+            return True
+        return self.status == "migrating" and (
+            self.task_state in BUSY_STATES - RESTING_BUSY_STATES
+            or self.task_state == "data_copying_cancelled"
+        )
+
+
+@dataclass(frozen=True)
+class Call:
+    """One action that was sent to Manila, and its HTTP status (None: the answer got lost)."""
+
+    at: float
+    who: str
+    verb: str
+    share: str
+    status: int | None
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that must never happen, and who took part in it."""
+
+    what: str
+    share: str
+    who: tuple[str, ...]
+
+
+@dataclass
+class Pace:
+    """How long things take, in seconds."""
+
+    scheduler: float = 2.0
+    manager: float = 1.0
+    """Until a manila-share acts on a message: the time in which a second complete is accepted."""
+    step: float = 5.0
+    """Between two records that Manila writes one after the other."""
+    copy: float = 300.0
+    delete: float = 40.0
+    delete_timeout: float = 300.0
+    report: float = 60.0
+    """Until a dead service is known to be dead."""
+
+
+class Manila:
+    """One cloud: shares, pools, manila-share services, and what they are doing."""
+
+    def __init__(
+        self,
+        pools: Iterable[str],
+        *,
+        faults: Iterable[str] = (),
+        seed: int = 0,
+        odds: float = 0.5,
+        pace: Pace | None = None,
+    ) -> None:
+        """``odds`` is how probable each of ``faults`` is each time that it could happen."""
+        self.now = 1_800_000_000.0
+        self.pools = list(pools)
+        self.faults = frozenset(faults)
+        assert self.faults <= set(FAULTS), self.faults - set(FAULTS)
+        self.odds = odds
+        self.pace = pace or Pace()
+        self.shares: dict[str, Share] = {}
+        self.calls: list[Call] = []
+        self.reads = 0
+        self.violations: list[Violation] = []
+        self._down_since: dict[str, float] = {}
+        self._rng = random.Random(seed)
+        self._queue: list[tuple[float, int, Flow]] = []
+        self._count = 0
+
+    # -- the virtual clock -------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and everybody work."""
+        end = self.now + seconds
+        while self._queue and self._queue[0][0] <= end:
+            self.now, _, flow = heapq.heappop(self._queue)
+            try:
+                pause = next(flow)
+            except StopIteration:
+                continue
+            self._push(pause, flow)
+        self.now = end
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is at anything."""
+        return not self._queue
+
+    def _push(self, pause: float, flow: Flow) -> None:
+        self._count += 1
+        heapq.heappush(self._queue, (self.now + pause, self._count, flow))
+
+    def at(self, pause: float, deed: Callable[[], object]) -> None:
+        """Let something happen after ``pause`` seconds; a refusal concerns nobody."""
+
+        def flow() -> Flow:
+            with suppress(Refused, Unknown):
+                deed()
+            yield from ()
+
+        self._push(pause, flow())
+
+    def happens(self, fault: str) -> bool:
+        """Whether this goes wrong now."""
+        return fault in self.faults and self._rng.random() < self.odds
+
+    # -- the world ---------------------------------------------------------------------------
+
+    def add(
+        self,
+        share_id: str,
+        host: str,
+        size_gb: int = 1,
+        *,
+        driver_assisted: bool = True,
+        task_state: str | None = None,
+        snapshots: Iterable[str] = (),
+    ) -> Share:
+        """A share at a pool."""
+        share = Share(
+            share_id,
+            size_gb,
+            [Instance(f"{share_id}-0", host, "available", "type-1", 1.0, self.now, self.now)],
+            task_state=task_state,
+            driver_assisted=driver_assisted,
+            snapshots=dict.fromkeys(snapshots, "available"),
+        )
+        self.shares[share_id] = share
+        return share
+
+    def stop_service(self, backend: str, seconds: float | None = None) -> None:
+        """Stop the manila-share of ``host@backend``, for some time or until it is started."""
+        self._down_since.setdefault(backend, self.now)
+        if seconds is not None:
+            self.at(seconds, lambda: self.start_service(backend))
+
+    def start_service(self, backend: str) -> None:
+        """Start it again: it finds its messages waiting."""
+        self._down_since.pop(backend, None)
+
+    def _up(self, host: str) -> bool:
+        return backend_of(host) not in self._down_since
+
+    def _known_down(self, host: str) -> bool:
+        since = self._down_since.get(backend_of(host))
+        return since is not None and self.now - since >= self.pace.report
+
+    def _wait_for(self, host: str) -> Flow:
+        while not self._up(host):
+            yield 5.0
+
+    @staticmethod
+    def _remove(share: Share, instance: Instance) -> None:
+        if instance in share.instances and len(share.instances) > 1:
+            share.instances.remove(instance)
+
+    def _set(self, instance: Instance, status: str) -> None:
+        instance.status = status
+        instance.changed_at = self.now
+
+    def _violate(self, what: str, share: Share, who: Iterable[str]) -> None:
+        self.violations.append(Violation(what, share.id, tuple(who)))
+
+    # -- reads -------------------------------------------------------------------------------
+
+    def migrating(self) -> list[Observation]:
+        """The list of what migrates: instances are not in it."""
+        self.reads += 1
+        return [
+            self._observation(share, instances=False)
+            for share in self.shares.values()
+            if share.status == "migrating"
+        ]
+
+    def observe(self, ids: Iterable[str]) -> tuple[dict[str, Observation], set[str]]:
+        """A look at some shares, instances included, and those that don't exist."""
+        wanted = set(ids)
+        self.reads += 2 * len(wanted)
+        found = {
+            one: self._observation(self.shares[one], instances=True)
+            for one in sorted(wanted)
+            if one in self.shares
+        }
+        return found, wanted - set(found)
+
+    def _observation(self, share: Share, *, instances: bool) -> Observation:
+        copies = share.instances
+        return Observation(
+            id=share.id,
+            status=share.status,
+            host=share.host,
+            task_state=share.task_state,
+            instances=tuple(Place(one.host, one.status) for one in copies) if instances else None,
+            share_type_id=share.instance.share_type_id,
+            access_rules_status=share.rules_status,
+            changed_at=max(one.changed_at for one in copies) if instances else None,
+            started_at=max(one.created_at for one in copies)
+            if instances and len(copies) > 1
+            else None,
+            size_gb=share.size_gb,
+        )
+
+    def facts(self, share_id: str) -> Facts:
+        """What is checked before and after a cutover."""
+        self.reads += 5
+        share = self.shares[share_id]
+        return Facts(
+            host=share.host,
+            status=share.status,
+            copies=len(share.instances),
+            share_type_id=share.instance.share_type_id,
+            rules=share.rules,
+            rules_status=share.rules_status,
+            snapshots=dict(share.snapshots),
+            exports=(f"{share.host}:/{share.instance.id}",),
+        )
+
+    def services(self) -> dict[str, Service]:
+        """The manila-share services.  A dead one looks alive for a minute."""
+        self.reads += 1
+        return {
+            backend: Service(
+                "manila-share", backend, "enabled", "down" if self._known_down(backend) else "up"
+            )
+            for backend in {backend_of(pool) for pool in self.pools}
+        }
+
+    # -- actions: share/api.py ---------------------------------------------------------------
+
+    def start(
+        self, share_id: str, destination: str, options: Options, who: str = EVACUATION
+    ) -> int:
+        """Start a migration; 202, or 200 where there is nothing to do."""
+        return self._call(
+            "start", share_id, who, lambda: self._start(share_id, destination, options, who)
+        )
+
+    def complete(self, share_id: str, who: str = EVACUATION) -> int:
+        """Start the cutover."""
+        return self._call("complete", share_id, who, lambda: self._complete(share_id, who))
+
+    def cancel(self, share_id: str, who: str = EVACUATION) -> int:
+        """Cancel a migration."""
+        return self._call("cancel", share_id, who, lambda: self._cancel(share_id, who))
+
+    def _call(self, verb: str, share_id: str, who: str, act: Callable[[], int]) -> int:
+        if who == EVACUATION:
+            if self.happens("answer_lost_never"):
+                self.calls.append(Call(self.now, who, verb, share_id, None))
+                raise Unknown("connection reset by peer")
+            if self.happens("answer_lost_later"):
+                self.calls.append(Call(self.now, who, verb, share_id, None))
+                self.at(self._rng.uniform(30, 500), act)
+                raise Unknown("no answer within 60 s")
+        try:
+            status = act()
+        except Refused as refused:
+            self.calls.append(Call(self.now, who, verb, share_id, refused.status))
+            raise
+        if who == EVACUATION and self.happens("answer_lost_done"):
+            self.calls.append(Call(self.now, who, verb, share_id, None))
+            raise Unknown("connection closed without an answer")
+        self.calls.append(Call(self.now, who, verb, share_id, status))
+        return status
+
+    def _share(self, share_id: str) -> Share:
+        if share_id not in self.shares:
+            raise Refused(404, f"Share {share_id} could not be found.")
+        return self.shares[share_id]
+
+    def _start(self, share_id: str, destination: str, options: Options, who: str) -> int:
+        share = self._share(share_id)
+        source = share.instance
+        if source.status != "available":
+            raise Refused(400, f"Share instance status must be available, but is {source.status}.")
+        if share.rules_status == "error":
+            raise Refused(400, "access rules status must not be in error")
+        if share.task_state in BUSY_STATES:
+            raise Refused(400, f"Share {share_id} is busy: {share.task_state}")
+        if backend_of(destination) not in {backend_of(pool) for pool in self.pools}:
+            raise Refused(404, f"ServiceNotFound: Service {backend_of(destination)} not found.")
+        if self._known_down(destination):
+            raise Refused(400, f"Service {backend_of(destination)} is down.")
+        new_type = options.new_share_type_id or source.share_type_id
+        if destination == source.host and new_type == source.share_type_id:
+            share.task_state = "migration_success"
+            return 200
+        if len(share.instances) != 1:
+            # Manila doesn't check it, and mixes the instances up.
+            self._violate("started with two instances", share, [who])
+        share.attempt += 1
+        share.cancelled = share.interrupted = False
+        share.completes = []
+        # Both records are written before the answer.
+        share.task_state = "migration_starting"
+        self._set(source, "migrating")
+        self._push(self.pace.scheduler, self._schedule(share, source, destination, options))
+        return 202
+
+    def _complete(self, share_id: str, who: str) -> int:
+        share = self._share(share_id)
+        if share.task_state not in RESTING_BUSY_STATES:
+            raise Refused(400, "First migration phase not completed yet, or no migration.")
+        source, destination = self._pair(share)
+        if share.completes:
+            # Nothing stops it: Manila looks only at the task state, which the manager changes.
+            self._violate("complete accepted twice", share, [*share.completes, who])
+        share.completes.append(who)
+        self._push(self.pace.manager, self._manager_complete(share, source, destination))
+        return 202
+
+    def _cancel(self, share_id: str, who: str) -> int:
+        share = self._share(share_id)
+        if share.task_state == "data_copying_in_progress":
+            if share.interrupted:
+                raise Refused(500, "manila-data doesn't know this copy")
+            share.cancelled = True
+            return 202
+        if share.task_state not in RESTING_BUSY_STATES | {"migration_driver_in_progress"}:
+            raise Refused(400, "Migration cannot be cancelled at this moment.")
+        source, destination = self._pair(share)
+        if self._known_down(source.host):
+            raise Refused(400, "Migration cannot be cancelled at this moment.")
+        self._push(self.pace.manager, self._manager_cancel(share, source, destination))
+        return 202
+
+    def _pair(self, share: Share) -> tuple[Instance, Instance]:
+        source = [one for one in share.instances if one.status == "migrating"]
+        destination = [one for one in share.instances if one.status == "migrating_to"]
+        if not source or not destination:
+            raise Refused(500, "instances in inconsistent states")
+        return source[0], destination[0]
+
+    # -- scheduler/manager.py ----------------------------------------------------------------
+
+    def _schedule(self, share: Share, source: Instance, destination: str, options: Options) -> Flow:
+        if (
+            not is_pool(destination)
+            or destination not in self.pools
+            or self.happens("scheduler_refuses")
+        ):
+            # The status first, then the only trace that this leaves.
+            self._set(source, "available")
+            yield 1.0
+            share.task_state = "migration_error"
+            return
+        yield from self._wait_for(source.host)
+        yield from self._manager_start(share, source, destination, options)
+
+    # -- share/manager.py: phase 1 -----------------------------------------------------------
+
+    def _manager_start(
+        self, share: Share, source: Instance, destination: str, options: Options
+    ) -> Flow:
+        share.task_state = "migration_in_progress"
+        yield self.pace.step
+        copy: Instance | None = None
+        if share.driver_assisted and not options.force_host_assisted_migration:
+            copy = self._new_instance(share, destination, "migrating_to", options)
+            yield self.pace.step
+            if self.happens("driver_start_fails"):
+                share.instances.remove(copy)
+                copy = None
+        if copy:
+            yield from self._driver_phase_1(share, source, copy)
+            return
+        if options.writable or options.preserve_metadata or options.preserve_snapshots:
+            yield from self._start_failed(share, source)
+            return
+        if share.snapshots:
+            yield from self._start_failed(share, source)
+            return
+        # Manila falls back to host-assisted without a word.
+        share.task_state = "migration_in_progress"
+        yield from self._wait_for(destination)
+        copy = self._new_instance(share, destination, "creating", options)
+        yield self.pace.step
+        self._set(copy, "available")
+        yield self.pace.step
+        self._set(copy, "migrating_to")
+        yield from self._data_copy(share, source, copy)
+
+    def _start_failed(self, share: Share, source: Instance) -> Flow:
+        # The end is visible before the status, while access rules are mended.
+        share.task_state = "migration_error"
+        yield self.pace.step * 4
+        self._set(source, "available")
+
+    def _new_instance(self, share: Share, host: str, status: str, options: Options) -> Instance:
+        self._count += 1
+        copy = Instance(
+            f"{share.id}-{self._count}",
+            host,
+            status,
+            options.new_share_type_id or share.instance.share_type_id,
+            0.0,
+            self.now,
+            self.now,
+        )
+        share.instances.append(copy)
+        return copy
+
+    def _driver_phase_1(self, share: Share, source: Instance, copy: Instance) -> Flow:
+        attempt = share.attempt
+        share.task_state = "migration_driver_starting"
+        yield self.pace.step
+        share.task_state = "migration_driver_in_progress"
+        yield self.pace.copy * self._rng.uniform(0.5, 1.5)
+        # A periodic task, which survives restarts, asks the driver to go on.
+        yield from self._wait_for(source.host)
+        if share.attempt != attempt or share.task_state != "migration_driver_in_progress":
+            return
+        if self.happens("driver_copy_fails"):
+            self._remove(share, copy)
+            yield self.pace.step
+            self._set(source, "available")
+            yield 1.0
+            share.task_state = "migration_error"
+            return
+        copy.content = 1.0
+        share.task_state = "migration_driver_phase1_done"
+
+    # -- data/manager.py: phase 1, host-assisted ---------------------------------------------
+
+    def _data_copy(self, share: Share, source: Instance, copy: Instance) -> Flow:
+        attempt = share.attempt
+        yield self.pace.step
+        share.task_state = "data_copying_starting"
+        yield self.pace.step
+        if self.happens("mount_fails"):
+            share.task_state = "data_copying_error"
+            yield from self._copy_ended(share, source, copy)
+            return
+        share.task_state = "data_copying_in_progress"
+        if self.happens("data_crash"):
+            yield self.pace.copy / 3
+            yield from self._data_crash(share, source, copy)
+            return
+        if self.happens("false_data_error"):
+            yield self.pace.copy / 3
+            share.task_state = "data_copying_error"  # and the copy goes on
+        pieces = 4
+        for _ in range(pieces):
+            # `cancel` is looked at between two files.
+            yield self.pace.copy * self._rng.uniform(0.5, 1.5) / pieces
+            if share.attempt != attempt or copy not in share.instances:
+                return
+            if share.cancelled:
+                break
+        share.task_state = "data_copying_completing"
+        yield self.pace.step
+        if share.cancelled:
+            share.task_state = "data_copying_cancelled"
+            yield from self._copy_ended(share, source, copy)
+        elif self.happens("copy_fails"):
+            share.task_state = "data_copying_error"
+            yield from self._copy_ended(share, source, copy)
+        else:
+            copy.content = 1.0
+            share.task_state = "data_copying_completed"
+
+    def _data_crash(self, share: Share, source: Instance, copy: Instance) -> Flow:
+        attempt = share.attempt
+        copy.content = 0.3
+        share.interrupted = True
+        yield self.pace.copy  # it is away; the records stay as they were
+        if share.task_state != "data_copying_in_progress":
+            return
+        share.task_state = "data_copying_error"
+        # Start, complete and cancel are all refused now.
+        if self.happens("repair_in_the_open"):
+            yield self.pace.copy
+            if share.attempt != attempt or share.task_state != "data_copying_error":
+                return
+            share.task_state = "data_copying_completed"
+            yield self.pace.copy
+            if share.task_state == "data_copying_completed":
+                self.at(0.0, lambda: self.cancel(share.id, FOREIGNER))
+
+    def _copy_ended(self, share: Share, source: Instance, copy: Instance) -> Flow:
+        """manila-data tells the source's manager, which cleans up (manager.py, 2004-2030)."""
+        cancelled = share.task_state == "data_copying_cancelled"
+        yield self.pace.manager
+        yield from self._wait_for(source.host)
+        self._set(copy, "deleting")
+        yield self.pace.delete
+        self._remove(share, copy)
+        if cancelled:
+            self._set(source, "available")
+            yield 1.0
+            share.task_state = "migration_cancelled"
+            yield 1.0
+            # migration_complete() goes on as if all was well.
+            share.task_state = "migration_success"
+            return
+        self._set(source, "available")
+        yield 1.0
+        share.task_state = "migration_error"
+
+    # -- share/manager.py: phase 2 -----------------------------------------------------------
+
+    def _manager_complete(self, share: Share, source: Instance, copy: Instance) -> Flow:
+        yield from self._wait_for(source.host)
+        if source not in share.instances or copy not in share.instances:
+            return
+        if share.task_state == "migration_driver_phase1_done":
+            yield from self._driver_complete(share, source, copy)
+        elif share.task_state == "data_copying_completed":
+            yield from self._host_complete(share, source, copy)
+        elif len(share.completes) > 1:
+            # What a second complete does while the first one is at work.
+            self._violate("complete carried out twice", share, share.completes)
+            self._set(source, "error")
+            self._set(copy, "error")
+            share.task_state = "migration_error"
+
+    def _driver_complete(self, share: Share, source: Instance, copy: Instance) -> Flow:
+        share.task_state = "migration_completing"
+        yield self.pace.step
+        if self.happens("driver_complete_fails") or not self._up(copy.host):
+            self._set(source, "error")
+            self._set(copy, "error")
+            yield 1.0
+            share.task_state = "migration_error"
+            return
+        if copy not in share.instances or source not in share.instances:
+            return
+        self._hand_over(share, copy)
+        self._set(copy, "available")
+        self._set(source, "inactive")
+        yield self.pace.step
+        self._remove_source(share, source, copy)
+        share.task_state = "migration_success"
+
+    def _host_complete(self, share: Share, source: Instance, copy: Instance) -> Flow:
+        share.task_state = "migration_completing"
+        yield self.pace.step
+        if self.happens("host_complete_fails") or not self._up(copy.host):
+            self._set(copy, "deleting")
+            yield self.pace.delete
+            self._remove(share, copy)
+            self._set(source, "available")
+            yield 1.0
+            share.task_state = "migration_error"
+            return
+        self._hand_over(share, copy)
+        self._set(copy, "available")
+        self._set(source, "inactive")
+        yield 1.0
+        self._set(source, "deleting")
+        if self.happens("slow_source_delete"):
+            yield self.pace.delete_timeout
+            share.task_state = "migration_error"
+            self._set(source, "available")  # the host flips back to it
+            yield self.pace.delete
+            self._remove_source(share, source, copy)
+            return
+        yield self.pace.delete
+        self._remove_source(share, source, copy)
+        share.task_state = "migration_success"
+
+    def _hand_over(self, share: Share, copy: Instance) -> None:
+        if self.happens("rule_lost"):
+            share.rules = frozenset()
+        if share.snapshots and self.happens("snapshot_error"):
+            share.snapshots = dict.fromkeys(share.snapshots, "error")
+
+    def _remove_source(self, share: Share, source: Instance, copy: Instance) -> None:
+        self._remove(share, source)
+        if copy.content < 1.0:
+            self._violate("data lost", share, share.completes)
+
+    # -- share/manager.py: cancel ------------------------------------------------------------
+
+    def _manager_cancel(self, share: Share, source: Instance, copy: Instance) -> Flow:
+        yield from self._wait_for(source.host)
+        if copy not in share.instances or share.task_state not in RESTING_BUSY_STATES | {
+            "migration_driver_in_progress"
+        }:
+            return
+        if share.task_state == "data_copying_completed":
+            self._set(copy, "inactive")
+            yield self.pace.delete
+        elif self.happens("driver_cancel_fails"):
+            return  # only a log says so
+        self._remove(share, copy)
+        self._set(source, "available")
+        yield 1.0
+        share.task_state = "migration_cancelled"
+
+    # -- what other people do ----------------------------------------------------------------
+
+    def delete(self, share_id: str) -> None:
+        """A tenant deletes a share: refused while it migrates."""
+        share = self._share(share_id)
+        if share.status != "available" or share.task_state in BUSY_STATES:
+            raise Refused(403, "Share is busy.")
+        del self.shares[share_id]
+
+    def reset(self, share_id: str, task_state: str | None, status: str = "available") -> None:
+        """An administrator resets a share: nothing is checked, and nothing is stopped."""
+        share = self._share(share_id)
+        share.task_state = task_state
+        share.attempt += 1
+        self._set(share.instance, status)
+
+    def teleport(self, share_id: str, host: str) -> None:
+        """Somebody else has moved a share, from start to end, while nobody looked."""
+        share = self._share(share_id)
+        share.instances = [
+            Instance(f"{share_id}-t", host, "available", "type-1", 1.0, self.now, self.now)
+        ]
+        share.task_state = "migration_success"
+
+    def leave_behind(self, share_id: str, host: str) -> None:
+        """An earlier migration left an instance at ``host``."""
+        self._new_instance(self._share(share_id), host, "error", Options())
+
+    def rest(self, share_id: str, task_state: str, destination: str) -> Share:
+        """Put a share into phase 1 done, as a migration of somebody else to ``destination``."""
+        share = self._share(share_id)
+        self._set(share.instance, "migrating")
+        copy = self._new_instance(share, destination, "migrating_to", Options())
+        copy.content = 1.0
+        share.task_state = task_state
+        return share

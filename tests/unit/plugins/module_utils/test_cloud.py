@@ -1,0 +1,678 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The door to the cloud, on scripts of requests and answers in strict order.
+
+The real python-manilaclient runs; only the session below it is replaced.  A request that the
+script doesn't expect next fails the test, and so does an expectation that is left over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("manilaclient.common.httpclient")
+
+from keystoneauth1 import exceptions as keystone_errors
+from keystoneauth1 import session as keystone_session
+from manilaclient import api_versions
+from manilaclient.v2 import client as manila_client
+from requests import Response
+
+from ansible_collections.manila.migration.plugins.module_utils import cloud as door
+from ansible_collections.manila.migration.plugins.module_utils.cloud import (
+    Cloud,
+    CloudError,
+    NotFound,
+    Refused,
+    Unknown,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import Options
+from ansible_collections.manila.migration.plugins.module_utils.states import Place
+
+ENDPOINT = "http://manila.test/share/v2"
+OLD, NEW = "node@old#pool", "node@new#pool"
+NOW = 1_800_000_000.0
+
+CUT = keystone_errors.ConnectFailure("Unable to establish connection: Connection refused")
+LATE = keystone_errors.ConnectTimeout("Request timed out")
+
+
+@dataclass
+class Sent:
+    """A request as it went out."""
+
+    method: str
+    url: str
+    body: Any
+    headers: dict[str, str]
+    microversion: str | None
+
+
+@dataclass
+class Session(keystone_session.Session):
+    """A session that answers from a script: (method, url, answer) in this order.
+
+    An answer is a body (200), a status with a body, or an exception.
+    """
+
+    script: list[tuple[str, str, Any]] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    date: str | None = None
+
+    def expect(self, method: str, url: str, answer: Any = None, status: int = 200) -> None:
+        self.script.append(
+            (method, url, answer if isinstance(answer, Exception) else (status, answer))
+        )
+
+    def request(  # type: ignore[override]
+        self, url: str, method: str, **more: Any
+    ) -> Response:
+        assert self.script, f"unexpected: {method} {url}"
+        wanted_method, wanted_url, answer = self.script.pop(0)
+        assert (method, url) == (wanted_method, wanted_url)
+        self.sent.append(
+            Sent(method, url, more.get("json"), more.get("headers") or {}, more.get("microversion"))
+        )
+        if isinstance(answer, Exception):
+            raise answer
+        status, body = answer
+        response = Response()
+        response.status_code = status
+        response._content = json.dumps(body).encode() if body is not None else b""
+        response.headers["Content-Type"] = "application/json"
+        if self.date:
+            response.headers["Date"] = self.date
+        return response
+
+
+@dataclass
+class Clock:
+    """A clock that only moves when somebody sleeps."""
+
+    now: float = NOW
+    naps: list[float] = field(default_factory=list)
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    session = Session()
+    yield session
+    assert session.script == [], "expected, and never sent"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def open_door(session: Session, clock: Clock | None = None, version: str = "2.98") -> Cloud:
+    clock = clock or Clock()
+    client = manila_client.Client(
+        api_version=api_versions.APIVersion(version),
+        session=session,
+        service_catalog_url=ENDPOINT,
+    )
+    return Cloud(client, clock=clock.time, sleep=clock.sleep)
+
+
+def refusal(message: str, code: int = 400) -> dict[str, Any]:
+    return {"badRequest": {"code": code, "message": message}}
+
+
+def share(share_id: str = "s1", **more: Any) -> dict[str, Any]:
+    return {
+        "id": share_id,
+        "name": f"name of {share_id}",
+        "size": 3,
+        "host": OLD,
+        "status": "available",
+        "task_state": None,
+        "share_type": "type-1",
+        "access_rules_status": "active",
+        **more,
+    }
+
+
+def instance(
+    instance_id: str, share_id: str = "s1", host: str = OLD, **more: Any
+) -> dict[str, Any]:
+    return {
+        "id": instance_id,
+        "share_id": share_id,
+        "host": host,
+        "status": "available",
+        "created_at": "2027-01-15T08:00:00.000000",
+        "updated_at": None,
+        **more,
+    }
+
+
+# -- versions --------------------------------------------------------------------------------
+
+
+def connection(session: Session, endpoint: Any = ENDPOINT) -> SimpleNamespace:
+    def get_endpoint() -> Any:
+        if isinstance(endpoint, Exception):
+            raise endpoint
+        return endpoint
+
+    config = SimpleNamespace(
+        get_session_client=lambda _service: SimpleNamespace(get_endpoint=get_endpoint),
+        get_region_name=lambda: "RegionOne",
+        get_interface=lambda _service: "internal",
+        get_auth_args=lambda: {"auth_url": "http://keystone.test/v3"},
+    )
+    return SimpleNamespace(config=config, session=session)
+
+
+def versions(*offered: str) -> dict[str, Any]:
+    return {"versions": [{"id": f"v{one}", "version": one} for one in offered]}
+
+
+@pytest.mark.parametrize(
+    ("offered", "known", "settled"),
+    [
+        (["1.0", "2.99"], "2.98", "2.98"),  # the server is newer
+        (["1.0", "2.73"], "2.98", "2.73"),  # the client is newer
+        (["2.85"], "2.85", "2.85"),
+        (["", "2.90"], "2.98", "2.90"),
+    ],
+)
+def test_the_lower_version_counts(session, monkeypatch, offered, known, settled):
+    monkeypatch.setattr(api_versions, "MAX_VERSION", known)
+    session.expect("GET", "http://manila.test/share/", versions(*offered))
+    cloud = Cloud.connect(connection(session))
+    assert cloud.api_version == settled
+    assert cloud.retry_seconds > 0
+    session.expect("GET", "/shares/s1", {"share": share()})
+    cloud.share("s1")
+    assert session.sent[-1].microversion == settled
+
+
+def test_the_experimental_header_is_always_sent(session):
+    session.expect("GET", "http://manila.test/share/", versions("2.98"))
+    session.expect("GET", "/shares/s1", {"share": share()})
+    Cloud.connect(connection(session)).share("s1")
+    assert session.sent[-1].headers["X-OpenStack-Manila-API-Experimental"] == "true"
+
+
+@pytest.mark.parametrize(("offered", "known"), [("2.72", "2.98"), ("2.98", "2.72")])
+def test_too_old_a_version_on_either_side(session, monkeypatch, offered, known):
+    monkeypatch.setattr(api_versions, "MAX_VERSION", known)
+    session.expect("GET", "http://manila.test/share/", versions(offered))
+    with pytest.raises(CloudError) as error:
+        Cloud.connect(connection(session))
+    assert str(error.value) == (
+        f"Manila at {ENDPOINT} offers API {offered}, python-manilaclient knows up to {known}; "
+        "at least 2.73 (Manila 15, Zed) is needed."
+    )
+
+
+@pytest.mark.parametrize("body", [{}, {"versions": []}, {"versions": [{"id": "v1"}]}, None])
+def test_what_answers_is_no_manila(session, body):
+    session.expect("GET", "http://manila.test/share/", body)
+    with pytest.raises(CloudError, match="is no Manila with microversions"):
+        Cloud.connect(connection(session))
+
+
+def test_no_manila_in_the_catalogue(session):
+    with pytest.raises(CloudError) as error:
+        Cloud.connect(connection(session, None))
+    assert str(error.value) == (
+        "The cloud's catalogue has no shared file system service (sharev2) for region RegionOne "
+        "and interface internal."
+    )
+
+
+def test_wrong_credentials(session):
+    denied = keystone_errors.Unauthorized("The request you have made requires authentication.")
+    with pytest.raises(CloudError, match=r"credentials at http://keystone\.test/v3") as error:
+        Cloud.connect(connection(session, denied))
+    assert error.value.status_code == 401
+
+
+def test_a_manila_that_does_not_answer_is_told_at_once(session):
+    session.expect("GET", "http://manila.test/share/", CUT)
+    with pytest.raises(CloudError, match="Could not read the versions of the API: no answer"):
+        Cloud.connect(connection(session))
+    assert len(session.sent) == 1
+
+
+def test_a_missing_library_is_named(monkeypatch, session):
+    monkeypatch.setattr(door, "MISSING", "No module named 'manilaclient'")
+    with pytest.raises(CloudError, match=r"python-manilaclient 6.3.0 or newer is needed"):
+        Cloud.connect(connection(session))
+
+
+def test_the_clock_of_the_server(session):
+    session.date = "Fri, 15 Jan 2027 08:00:00 GMT"
+    session.expect("GET", "http://manila.test/share/", versions("2.98"))
+    cloud = Cloud.connect(connection(session))
+    cloud._clock = lambda: NOW
+    assert abs(cloud._skew) > 2
+    assert cloud.now() == NOW + cloud._skew
+
+
+# -- retries ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "trouble", [429, 500, 502, 503, 504, CUT, LATE], ids=lambda one: str(one)[:12]
+)
+def test_reads_are_repeated_with_growing_pauses(session, clock, trouble):
+    for _ in range(3):
+        if isinstance(trouble, int):
+            session.expect("GET", "/shares/s1", refusal("busy", trouble), trouble)
+        else:
+            session.expect("GET", "/shares/s1", trouble)
+    session.expect("GET", "/shares/s1", {"share": share()})
+    cloud = open_door(session, clock)
+    assert cloud.share("s1").id == "s1"
+    assert clock.naps == [0.5, 1.0, 2.0]
+    assert cloud.requests == 4
+
+
+def test_reads_are_not_repeated_for_ever(session, clock):
+    for _ in range(10):
+        session.expect("GET", "/shares/s1", refusal("busy", 503), 503)
+    with pytest.raises(CloudError, match=r"^Could not read share s1: .*busy") as error:
+        open_door(session, clock).share("s1")
+    assert error.value.status_code == 503
+    assert clock.naps == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 15.0]
+    assert sum(clock.naps) <= 90
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
+def test_a_refused_read_is_not_repeated(session, clock, status):
+    session.expect("GET", "/shares/s1", refusal("no", status), status)
+    with pytest.raises(CloudError) as error:
+        open_door(session, clock).share("s1")
+    assert error.value.status_code == status
+    assert isinstance(error.value, NotFound) is (status == 404)
+    assert clock.naps == []
+
+
+ACTIONS = [
+    (lambda cloud: cloud.start("s1", NEW, Options()), "POST", "/shares/s1/action"),
+    (lambda cloud: cloud.complete("s1"), "POST", "/shares/s1/action"),
+    (lambda cloud: cloud.cancel("s1"), "POST", "/shares/s1/action"),
+    (lambda cloud: cloud.enable_service("node@old"), "PUT", "/services/enable"),
+    (lambda cloud: cloud.disable_service("node@old", "x"), "PUT", "/services/disable"),
+]
+
+
+@pytest.mark.parametrize(("act", "method", "url"), ACTIONS)
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_error_of_an_action_is_unknown_and_never_repeated(
+    session, clock, act, method, url, status
+):
+    session.expect(method, url, refusal("oh", status), status)
+    with pytest.raises(Unknown) as error:
+        act(open_door(session, clock))
+    assert error.value.status_code == status
+    assert clock.naps == []
+
+
+@pytest.mark.parametrize(("act", "method", "url"), ACTIONS)
+@pytest.mark.parametrize("trouble", [CUT, LATE], ids=["cut", "late"])
+def test_a_lost_answer_of_an_action_is_unknown_and_never_repeated(
+    session, clock, act, method, url, trouble
+):
+    session.expect(method, url, trouble)
+    with pytest.raises(Unknown, match="no answer"):
+        act(open_door(session, clock))
+    assert clock.naps == []
+
+
+@pytest.mark.parametrize(("act", "method", "url"), ACTIONS)
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 413, 429])
+def test_a_refused_action_was_not_done(session, clock, act, method, url, status):
+    session.expect(method, url, refusal("Share is busy", status), status)
+    with pytest.raises(Refused, match="admin role" if status == 403 else "Share is busy") as error:
+        act(open_door(session, clock))
+    assert error.value.status_code == status
+    assert clock.naps == []
+
+
+# -- actions ---------------------------------------------------------------------------------
+
+
+def test_what_a_start_says(session):
+    session.expect("POST", "/shares/s1/action", status=202)
+    options = Options(
+        writable=True, preserve_metadata=True, new_share_type_id="t2", new_share_network_id="n2"
+    )
+    open_door(session).start("s1", NEW, options)
+    assert session.sent[0].body == {
+        "migration_start": {
+            "host": NEW,
+            "force_host_assisted_migration": False,
+            "preserve_metadata": True,
+            "preserve_snapshots": False,
+            "writable": True,
+            "nondisruptive": False,
+            "new_share_type_id": "t2",
+            "new_share_network_id": "n2",
+        }
+    }
+
+
+@pytest.mark.parametrize("version", ["2.73", "2.96", "2.98"])
+def test_complete_and_cancel(session, version):
+    session.expect("POST", "/shares/s1/action", status=202)
+    session.expect("POST", "/shares/s1/action", status=202)
+    cloud = open_door(session, version=version)
+    cloud.complete("s1")
+    cloud.cancel("s1")
+    assert [one.body for one in session.sent] == [
+        {"migration_complete": None},
+        {"migration_cancel": None},
+    ]
+    assert {one.microversion for one in session.sent} == {version}
+
+
+@pytest.mark.parametrize(
+    ("version", "reason", "body"),
+    [
+        ("2.83", "emptied", {"disabled_reason": "emptied"}),
+        ("2.82", "emptied", {}),
+        ("2.83", None, {}),
+    ],
+)
+def test_the_reason_of_a_cordon(session, version, reason, body):
+    session.expect("PUT", "/services/disable", {})
+    cloud = open_door(session, version=version)
+    cloud.disable_service("node@old", reason)
+    assert session.sent[0].body == {"host": "node@old", "binary": "manila-share", **body}
+    assert cloud.keeps_disabled_reason is (version == "2.83")
+
+
+def test_the_end_of_a_cordon(session):
+    session.expect("PUT", "/services/enable", {})
+    open_door(session).enable_service("node@old")
+    assert session.sent[0].body == {"host": "node@old", "binary": "manila-share"}
+
+
+# -- progress --------------------------------------------------------------------------------
+
+
+def test_progress_is_a_get_from_2_98_on(session):
+    session.expect("GET", "/shares/s1/migration-progress", {"total_progress": 40})
+    assert open_door(session, version="2.98").progress("s1") == 40
+
+
+@pytest.mark.parametrize("version", ["2.97", "2.73"])
+def test_progress_is_a_post_below(session, version):
+    session.expect("POST", "/shares/s1/action", {"total_progress": 40})
+    assert open_door(session, version=version).progress("s1") == 40
+    assert session.sent[0].body == {"migration_get_progress": None}
+
+
+@pytest.mark.parametrize("answer", [400, 404, 500, 503, LATE], ids=lambda one: str(one)[:12])
+def test_progress_that_nobody_can_tell_is_asked_for_once(session, clock, answer):
+    if isinstance(answer, int):
+        session.expect("GET", "/shares/s1/migration-progress", refusal("?", answer), answer)
+    else:
+        session.expect("GET", "/shares/s1/migration-progress", answer)
+    assert open_door(session, clock).progress("s1") is None
+    assert clock.naps == []
+
+
+@pytest.mark.parametrize("body", [{}, {"total_progress": "40"}, {"total_progress": None}])
+def test_progress_that_is_no_number(session, body):
+    session.expect("GET", "/shares/s1/migration-progress", body)
+    assert open_door(session).progress("s1") is None
+
+
+# -- lists -----------------------------------------------------------------------------------
+
+
+def test_shares_are_listed_without_limit_and_once(session):
+    twice = [share("s1"), share("s2"), share("s1")]
+    session.expect("GET", "/shares/detail?all_tenants=1", {"shares": twice})
+    assert [one.id for one in open_door(session).shares()] == ["s1", "s2"]
+
+
+def test_the_recycle_bin(session):
+    session.expect(
+        "GET", "/shares/detail?all_tenants=1&is_soft_deleted=true", {"shares": [share()]}
+    )
+    assert open_door(session).soft_deleted_shares()[0].is_soft_deleted
+
+
+def test_what_migrates_is_one_request(session):
+    moving = share(status="migrating", task_state="migration_driver_phase1_done")
+    session.expect("GET", "/shares/detail?all_tenants=1&status=migrating", {"shares": [moving]})
+    (seen,) = open_door(session).migrating()
+    assert (seen.id, seen.status, seen.host) == ("s1", "migrating", OLD)
+    assert (seen.task_state, seen.instances) == ("migration_driver_phase1_done", None)
+
+
+def test_hosts_that_only_begin_alike_are_left_out(session):
+    hosts = [OLD, "node@old2#pool", "node@old", "node@old#pool2"]
+    found = [instance(f"i{number}", host=host) for number, host in enumerate(hosts)]
+    session.expect("GET", "/share_instances?host=node%40old", {"share_instances": found})
+    session.expect("GET", "/share_instances?host=node%40old%23pool", {"share_instances": found})
+    session.expect("GET", "/share_instances", {"share_instances": found})
+    cloud = open_door(session)
+    assert [one.host for one in cloud.instances("node@old")] == [OLD, "node@old", "node@old#pool2"]
+    assert [one.host for one in cloud.instances(OLD)] == [OLD]
+    assert len(cloud.instances()) == 4
+
+
+def test_users_who_may_not_see_hosts_are_told(session):
+    hidden = share()
+    del hidden["host"]
+    session.expect("GET", "/shares/s1", {"share": hidden})
+    with pytest.raises(CloudError, match="Use credentials with the admin role") as error:
+        open_door(session).share("s1")
+    assert error.value.status_code == 403
+
+
+def test_users_who_may_not_list_services_are_told(session):
+    session.expect("GET", "/services?binary=manila-share", refusal("Policy", 403), 403)
+    with pytest.raises(CloudError, match="it takes the admin role"):
+        open_door(session).share_managers()
+
+
+def test_snapshots_are_counted_over_pages(session):
+    url = "/snapshots/detail?all_tenants=1&limit=1000&offset="
+    session.expect("GET", url + "0", {"snapshots": [{"share_id": "s1"}] * 1000})
+    session.expect("GET", url + "1000", {"snapshots": [{"share_id": "s2"}]})
+    assert open_door(session).snapshot_counts() == {"s1": 1000, "s2": 1}
+
+
+@pytest.mark.parametrize(
+    ("named", "answer"),
+    [
+        ([], "There is no share with the name or ID 'data' in any project."),
+        (["s2", "s1"], "2 shares have the name 'data'; use one ID of: s1, s2."),
+    ],
+)
+def test_a_name_that_names_no_share_or_several(session, named, answer):
+    session.expect("GET", "/shares/data", refusal("not found", 404), 404)
+    session.expect(
+        "GET",
+        "/shares/detail?all_tenants=1&name=data",
+        {"shares": [share(one) for one in named]},
+    )
+    with pytest.raises(CloudError) as error:
+        open_door(session).find_share("data")
+    assert str(error.value) == answer
+    assert isinstance(error.value, NotFound) is (named == [])
+
+
+def test_a_share_by_name_or_id(session):
+    session.expect("GET", "/shares/s1", {"share": share()})
+    session.expect("GET", "/shares/my%20data", refusal("not found", 404), 404)
+    session.expect("GET", "/shares/detail?all_tenants=1&name=my+data", {"shares": [share()]})
+    cloud = open_door(session)
+    assert cloud.find_share("s1").id == "s1"
+    assert cloud.find_share("my data").id == "s1"
+
+
+def test_share_types_by_name_or_id(session):
+    types = [{"id": "t1", "name": "gold", "extra_specs": {"a": "b"}}, {"id": "t2", "name": "tin"}]
+    for _ in range(3):
+        session.expect("GET", "/types?is_public=all", {"share_types": types})
+    cloud = open_door(session)
+    assert cloud.find_share_type("gold").extra_specs == {"a": "b"}
+    assert cloud.find_share_type("t2").name == "tin"
+    with pytest.raises(NotFound, match="There is no share type 'lead'; there are: gold, tin"):
+        cloud.find_share_type("lead")
+
+
+def test_share_networks_by_name_or_id(session):
+    networks = [{"id": "n1", "name": "a"}, {"id": "n2", "name": "b"}, {"id": "n3", "name": "b"}]
+    for _ in range(3):
+        session.expect("GET", "/share-networks/detail?all_tenants=1", {"share_networks": networks})
+    cloud = open_door(session)
+    assert cloud.find_share_network("a") == "n1"
+    with pytest.raises(NotFound, match="no share network with the name or ID 'c'"):
+        cloud.find_share_network("c")
+    with pytest.raises(
+        CloudError, match="2 share networks have the name 'b'; use one ID of: n2, n3"
+    ):
+        cloud.find_share_network("b")
+
+
+# -- looks -----------------------------------------------------------------------------------
+
+
+def test_a_look_at_a_few_asks_for_each(session):
+    copies = [
+        instance("i1", status="migrating", updated_at="2027-01-15T08:05:00.000000"),
+        instance("i2", host=NEW, status="migrating_to", created_at="2027-01-15T08:03:00.000000"),
+    ]
+    session.expect("GET", "/shares/s1", {"share": share(status="migrating")})
+    session.expect("GET", "/shares/s1/instances", {"share_instances": copies})
+    found, gone = open_door(session).observe(["s1"])
+    seen = found["s1"]
+    assert gone == set()
+    assert seen.instances == (Place(OLD, "migrating"), Place(NEW, "migrating_to"))
+    assert (seen.destination, seen.copies) == (NEW, 2)
+    assert seen.changed_at == 1_800_000_300
+    assert seen.started_at == 1_800_000_180
+
+
+def test_a_look_at_what_is_gone(session):
+    session.expect("GET", "/shares/s1", refusal("not found", 404), 404)
+    assert open_door(session).observe(["s1"]) == ({}, {"s1"})
+
+
+def test_a_look_at_what_goes_between_two_requests(session):
+    session.expect("GET", "/shares/s1", {"share": share()})
+    session.expect("GET", "/shares/s1/instances", refusal("not found", 404), 404)
+    assert open_door(session).observe(["s1"]) == ({}, {"s1"})
+
+
+def test_a_look_at_many_costs_two_requests(session):
+    wanted = [f"s{number}" for number in range(5)]
+    session.expect(
+        "GET",
+        "/share_instances",
+        {"share_instances": [instance(f"i-{one}", one) for one in [*wanted, "x"]]},
+    )
+    session.expect(
+        "GET",
+        "/shares/detail?all_tenants=1",
+        {"shares": [share(one) for one in [*wanted[:4], "x"]]},
+    )
+    found, gone = open_door(session).observe(wanted)
+    assert set(found) == set(wanted[:4])
+    assert gone == {"s4"}
+    assert all(one.copies == 1 for one in found.values())
+
+
+def test_a_look_at_nothing_costs_nothing(session):
+    assert open_door(session).observe([]) == ({}, set())
+
+
+def test_facts(session):
+    session.expect("GET", "/shares/s1", {"share": share(share_network_id="n1")})
+    session.expect("GET", "/shares/s1/instances", {"share_instances": [instance("i1")]})
+    rule = {"access_type": "ip", "access_to": "192.0.2.7", "access_level": "rw", "id": "a1"}
+    session.expect("GET", "/share-access-rules?share_id=s1", {"access_list": [rule]})
+    snapshots = [{"id": "x", "status": "available"}]
+    session.expect("GET", "/snapshots/detail?all_tenants=1&share_id=s1", {"snapshots": snapshots})
+    exports = [
+        {"path": "b"},
+        {"path": "a", "is_admin_only": False},
+        {"path": "c", "is_admin_only": True},
+    ]
+    session.expect("GET", "/shares/s1/export_locations", {"export_locations": exports})
+    facts = open_door(session).facts("s1")
+    assert (facts.host, facts.status, facts.copies) == (OLD, "available", 1)
+    assert (facts.share_type_id, facts.share_network_id) == ("type-1", "n1")
+    assert facts.rules == {("ip", "192.0.2.7", "rw")}
+    assert facts.snapshots == {"x": "available"}
+    assert facts.exports == ("a", "b")
+
+
+# -- pools and services ----------------------------------------------------------------------
+
+
+def test_pools(session):
+    has = {
+        "total_capacity_gb": 100.0,
+        "free_capacity_gb": "unknown",
+        "provisioned_capacity_gb": 12,
+        "reserved_percentage": 5,
+        "max_over_subscription_ratio": "20.0",
+        "thin_provisioning": [True, False],
+    }
+    bare = {"total_capacity_gb": "infinite", "free_capacity_gb": float("inf")}
+    pools = [{"name": OLD, "capabilities": has}, {"name": NEW, "capabilities": bare}, {"name": "x"}]
+    session.expect("GET", "/scheduler-stats/pools/detail", {"pools": pools})
+    first, second, third = open_door(session).pools()
+    assert (first.total_gb, first.free_gb, first.provisioned_gb) == (100.0, "unknown", 12.0)
+    assert (first.reserved_percentage, first.max_over_subscription_ratio) == (5, 20.0)
+    assert first.thin_provisioning
+    assert first.backend == "node@old"
+    assert (second.total_gb, second.thin_provisioning) == ("infinite", False)
+    assert (third.total_gb, third.free_gb, third.max_over_subscription_ratio) == (
+        "unknown",
+        "unknown",
+        1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "beat", "alive"),
+    [
+        ("up", "2027-01-15T07:59:30.000000", True),
+        ("up", "2027-01-15T07:59:00.000000", True),
+        ("up", "2027-01-15T07:58:59.000000", False),  # killed: what is stored lags
+        ("down", "2027-01-15T07:59:59.000000", False),  # the scheduler touched it
+        ("stopped", "2027-01-15T07:59:59.000000", False),
+        ("up", None, True),
+        ("up", "yesterday", True),
+    ],
+)
+def test_a_service_is_alive_when_both_say_so(session, state, beat, alive):
+    service = {
+        "binary": "manila-share",
+        "host": "node@old",
+        "status": "disabled",
+        "state": state,
+        "updated_at": beat,
+        "disabled_reason": "emptied",
+    }
+    session.expect("GET", "/services?binary=manila-share", {"services": [service]})
+    found = open_door(session).share_managers()["node@old"]
+    assert found.alive is alive
+    assert (found.enabled, found.disabled_reason) == (False, "emptied")

@@ -1,0 +1,1185 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine's rules, one story each, told on a model of Manila with a virtual clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.manila.migration.plugins.module_utils import engine
+from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    ACCEPTED,
+    CANCEL,
+    COMPLETE,
+    OUTDATED,
+    REACHED,
+    REFUSED,
+    START,
+    UNKNOWN,
+    VERIFY,
+    Action,
+    Limits,
+    Memory,
+    Migration,
+    Other,
+    Reading,
+    Track,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Facts,
+    Options,
+    Reason,
+    Service,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    CANCELLED,
+    COMPLETED,
+    COMPLETING,
+    COPIED,
+    COPYING,
+    FAILED,
+    IDLE,
+    STUCK,
+    Observation,
+    Place,
+)
+from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.loop import Loop
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
+    EVACUATION,
+    FOREIGNER,
+    Manila,
+)
+
+OLD, NEW, NEWER = "old@array#p", "new@array#p", "newer@array#p"
+POOLS = (OLD, NEW, NEWER)
+
+
+def story(number: int = 1, *, faults: tuple[str, ...] = (), driver: bool = True, **limits) -> Loop:
+    """So many shares at OLD with a plan to bring them to NEW; the named faults always happen."""
+    manila = Manila(POOLS, faults=faults, odds=1.0)
+    plan = []
+    for index in range(number):
+        manila.add(f"s{index}", OLD, driver_assisted=driver)
+        plan.append(Migration(f"s{index}", OLD, NEW, name=f"name-{index}", size_gb=10))
+    chosen = {"max_parallel": 5, "max_parallel_per_pool": 5, "max_failures": 99} | limits
+    return Loop(manila, plan, Limits(**chosen))
+
+
+def sent(loop: Loop, who: str = EVACUATION) -> list[tuple[str, str]]:
+    return [(call.verb, call.share) for call in loop.manila.calls if call.who == who]
+
+
+def wants(loop: Loop) -> list[tuple[str, str]]:
+    return [(action.verb, action.migration.id) for action in loop.poll().actions]
+
+
+def waits_for(loop: Loop, share_id: str = "s0") -> str:
+    reason = loop.track(share_id).waiting_for
+    assert reason, loop.track(share_id)
+    return reason.code
+
+
+def why(loop: Loop, share_id: str = "s0") -> str:
+    reason = loop.track(share_id).waiting_for
+    assert reason, loop.track(share_id)
+    return reason.message
+
+
+def ends(loop: Loop, share_id: str = "s0") -> tuple[str | None, str]:
+    track = loop.run().track(share_id)
+    assert not loop.timed_out
+    assert loop.broken == []
+    return track.outcome, track.error or ""
+
+
+# -- the way through -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("driver", [True, False])
+def test_a_share_is_copied_and_rests_at_the_source(driver):
+    loop = story(driver=driver, goal=COPIED)
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("start", "s0")]
+    track = loop.track("s0")
+    assert (track.phase, track.mechanism) == (COPIED, "driver" if driver else "host")
+    assert loop.manila.shares["s0"].host == OLD
+    assert track.started_at
+    assert track.copied_at
+    assert track.started_at < track.copied_at
+
+
+@pytest.mark.parametrize("driver", [True, False])
+def test_a_share_is_moved_and_checked(driver):
+    loop = story(driver=driver, goal=COMPLETED)
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("start", "s0"), ("complete", "s0")]
+    share = loop.manila.shares["s0"]
+    assert (share.host, share.status, len(share.instances)) == (NEW, "available", 1)
+    record = engine.as_record(loop.plan[0], loop.track("s0"))
+    assert record["phase"] == "completed"
+    assert record["export_locations_before"] != record["export_locations_after"] != []
+    assert record["waiting_for"] is None
+
+
+def test_a_second_run_does_nothing():
+    first = story(3, goal=COMPLETED).run()
+    second = Loop(first.manila, first.plan, first.limits)
+    calls = len(sent(first))
+    second.run()
+    assert len(sent(second)) == calls
+    assert second.polls == 1
+    assert {second.track(one.id).outcome for one in second.plan} == {REACHED}
+
+
+# -- whose migration it is -------------------------------------------------------------------
+
+
+def test_a_migration_of_somebody_else_to_the_same_place_is_adopted():
+    loop = story(goal=COMPLETED)
+    loop.manila.start("s0", NEW, Options(), FOREIGNER)
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("complete", "s0")]
+
+
+def test_a_migration_of_somebody_else_to_another_place_is_left_alone():
+    loop = story(goal=COMPLETED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEWER)
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error == (
+        f"share name-0 is left alone: it already migrates to {NEWER}, not to {NEW} as planned; "
+        "cancel that migration, or plan with it."
+    )
+    assert sent(loop) == []
+
+
+def test_it_is_not_cancelled_either():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEWER)
+    assert ends(loop)[0] == FAILED
+    assert sent(loop) == []
+
+
+def test_without_a_planned_destination_any_is_right():
+    loop = story(goal=COMPLETED)
+    loop.plan = [Migration("s0", OLD, None)]
+    loop.manila.rest("s0", "data_copying_completed", NEWER)
+    loop.run()
+    assert loop.track("s0").outcome == REACHED
+    assert loop.manila.shares["s0"].host == NEWER
+
+
+def test_without_a_destination_nothing_is_started():
+    loop = story(goal=COMPLETED)
+    loop.plan = [Migration("s0", OLD, None)]
+    outcome, error = ends(loop)
+    assert (outcome, sent(loop)) == (FAILED, [])
+    assert "no destination is given" in error
+
+
+def test_one_that_began_a_moment_ago_is_watched_until_it_shows_where_it_goes():
+    loop = story(goal=COMPLETED)
+    loop.manila.start("s0", NEWER, Options(), FOREIGNER)  # no second instance yet
+    assert wants(loop) == []
+    assert not loop.track("s0").settled
+    assert ends(loop)[0] == FAILED
+    assert sent(loop) == []
+
+
+def test_somebody_else_starts_the_same_at_the_same_moment():
+    loop = story(goal=COMPLETED)
+    decision = loop.poll()
+    assert [action.verb for action in decision.actions] == [START]
+    loop.manila.start("s0", NEW, Options(), FOREIGNER)
+    loop.perform(decision.actions[0])
+    assert sent(loop) == []  # the look before the start saw it
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("complete", "s0")]
+
+
+def test_ours_that_somebody_cancelled_and_started_elsewhere_is_left_alone():
+    loop = story(goal=COPIED)
+    loop.run(2)
+    loop.manila.teleport("s0", OLD)
+    loop.manila.shares["s0"].attempt += 1
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEWER)
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert f"it already migrates to {NEWER}" in error
+
+
+# -- where it is -----------------------------------------------------------------------------
+
+
+def test_a_share_that_is_not_where_the_plan_says_is_not_touched():
+    loop = story(goal=COMPLETED)
+    loop.manila.teleport("s0", NEWER)
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error == (
+        f"share name-0 is not started: it is at {NEWER}, not at {OLD} where the plan says it is."
+    )
+    assert sent(loop) == []
+
+
+def test_a_share_that_moved_while_it_waited_is_not_touched():
+    loop = story(2, goal=COPIED, max_parallel=1)
+    loop.run(1)
+    loop.manila.teleport("s1", NEWER)
+    assert ends(loop, "s1")[0] == FAILED
+    assert sent(loop) == [("start", "s0")]
+
+
+def test_a_share_that_somebody_moved_to_its_destination_is_done():
+    loop = story(2, goal=COMPLETED, max_parallel=1)
+    loop.run(1)
+    loop.manila.teleport("s1", NEW)
+    assert ends(loop, "s1") == (REACHED, "")
+    assert ("start", "s1") not in sent(loop)
+
+
+def test_a_share_that_is_gone_fails_with_a_word():
+    loop = story(2, goal=COMPLETED, max_parallel=1)
+    loop.run(1)
+    del loop.manila.shares["s1"]
+    assert ends(loop, "s1") == (FAILED, "share name-1 does not exist any more.")
+
+
+def test_success_at_another_place_than_planned_is_no_success():
+    loop = story(goal=COMPLETED)
+    loop.run(2)
+    loop.manila.teleport("s0", NEWER)
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error.startswith(f"share name-0 is at {NEWER} (share type type-1,")
+
+
+# -- what must not be started ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({}, None),
+        ({"task_state": "migration_error"}, None),
+        ({"task_state": "migration_cancelled"}, None),
+        ({"task_state": "migration_success"}, None),
+        ({"task_state": "data_copying_error"}, None),
+        ({"status": "migrating"}, "its status is 'migrating', not 'available'"),
+        ({"host": NEWER}, f"it is at {NEWER}, not at {OLD} where the plan says it is"),
+        ({"task_state": "migration_starting"}, "it is busy: its task state is"),
+        ({"task_state": "migration_completing"}, "it is busy: its task state is"),
+        ({"task_state": "data_copying_cancelled"}, "it is busy: its task state is"),
+        (
+            {"instances": (Place(OLD, "available"), Place(NEW, "error"))},
+            "it has 2 instances where one is expected",
+        ),
+        (
+            {
+                "instances": (Place(OLD, "available"), Place(NEW, "error")),
+                "task_state": "data_copying_error",
+            },
+            "it is busy: its task state is 'data_copying_error'",
+        ),
+        ({"instances": None}, "it has None instances"),
+        ({"access_rules_status": "error"}, "its access rules are in error"),
+        ({"access_rules_status": "syncing"}, None),
+    ],
+)
+def test_the_gate_before_a_start(change, refusal):
+    seen = Observation("s0", "available", OLD, None, (Place(OLD, "available"),))
+    answer = engine.refuses_start(Migration("s0", OLD, NEW), replace(seen, **change))
+    assert answer is None if refusal is None else (answer or "").startswith(refusal)
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({}, None),
+        ({"task_state": "data_copying_completed"}, None),
+        ({"instances": None}, None),
+        ({"task_state": "migration_driver_in_progress"}, "it is not copied"),
+        ({"task_state": "migration_completing"}, "it is not copied"),
+        ({"status": "available"}, "it is not copied"),
+        ({"host": NEWER}, f"it migrates from {NEWER}"),
+        (
+            {"instances": (Place(OLD, "migrating"), Place(NEWER, "migrating_to"))},
+            f"it already migrates to {NEWER}",
+        ),
+    ],
+)
+def test_the_gate_before_a_complete(change, refusal):
+    seen = Observation(
+        "s0",
+        "migrating",
+        OLD,
+        "migration_driver_phase1_done",
+        (Place(OLD, "migrating"), Place(NEW, "migrating_to")),
+    )
+    answer = engine.refuses_complete(Migration("s0", OLD, NEW), Track(), replace(seen, **change))
+    assert answer is None if refusal is None else (answer or "").startswith(refusal)
+
+
+def test_a_leftover_instance_forbids_a_start():
+    loop = story(goal=COMPLETED)
+    loop.manila.leave_behind("s0", NEW)
+    outcome, error = ends(loop)
+    assert (outcome, sent(loop)) == (FAILED, [])
+    assert "it has 2 instances where one is expected" in error
+
+
+def test_a_transitional_moment_is_waited_for():
+    """Manila writes the busy task state a moment before the status."""
+    loop = story(goal=COMPLETED)
+    loop.manila.shares["s0"].task_state = "migration_starting"
+    assert wants(loop) == []
+    assert not loop.track("s0").settled
+    loop.manila.shares["s0"].task_state = None
+    assert ends(loop) == (REACHED, "")
+
+
+def test_a_busy_task_state_that_stays_is_refused():
+    loop = story(goal=COMPLETED)
+    loop.manila.shares["s0"].task_state = "migration_starting"
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error.endswith("it is busy: its task state is 'migration_starting'.")
+    assert sent(loop) == []
+
+
+# -- caps ------------------------------------------------------------------------------------
+
+
+def test_no_more_than_max_parallel_work_at_once():
+    loop = story(5, goal=COPIED, max_parallel=2)
+    assert wants(loop) == [(START, "s0"), (START, "s1")]
+    assert waits_for(loop, "s2") == "slot"
+    loop.run()
+    assert loop.broken == []
+    assert {loop.track(one.id).outcome for one in loop.plan} == {REACHED}
+
+
+def test_no_more_than_max_parallel_per_pool_work_in_one():
+    loop = story(3, goal=COPIED, max_parallel_per_pool=2)
+    loop.plan[2] = replace(loop.plan[2], destination=NEWER)
+    assert wants(loop) == [(START, "s0"), (START, "s1")]  # OLD is full
+    assert "work in old@array#p" in why(loop, "s2")
+
+
+def test_destinations_have_caps_as_sources_have():
+    loop = story(3, goal=COPIED, max_parallel_per_pool=2)
+    loop.manila.teleport("s2", NEWER)
+    loop.plan[2] = replace(loop.plan[2], source=NEWER)
+    assert wants(loop) == [(START, "s0"), (START, "s1")]
+    assert "work in new@array#p" in why(loop, "s2")
+
+
+def test_migrations_of_others_count():
+    loop = story(2, goal=COPIED, max_parallel=2)
+    loop.manila.add("theirs", NEWER)
+    loop.manila.start("theirs", OLD, Options(), FOREIGNER)
+    assert wants(loop) == [(START, "s0")]
+    assert waits_for(loop, "s1") == "slot"
+
+
+def test_migrations_of_others_count_in_their_pools():
+    loop = story(goal=COPIED, max_parallel_per_pool=1)
+    loop.manila.add("theirs", NEWER)
+    loop.manila.start("theirs", NEW, Options(), FOREIGNER)
+    loop.manila.advance(20)
+    assert wants(loop) == []
+    assert "work in new@array#p" in why(loop, "s0")
+
+
+def test_a_completing_migration_of_others_counts_while_it_looks_at_rest():
+    loop = story(goal=COPIED, max_parallel=1)
+    loop.manila.add("theirs", NEWER, driver_assisted=False)
+    loop.manila.rest("theirs", "data_copying_completed", NEW)
+    loop.limits = replace(loop.limits, start_new=False)
+    loop.run(1)
+    loop.limits = replace(loop.limits, start_new=True)
+    loop.manila.complete("theirs", FOREIGNER)
+    loop.manila.advance(15)
+    assert loop.manila.shares["theirs"].status == "available"  # and its source is deleting
+    assert wants(loop) == []
+    assert loop.memory.others["theirs"].source == NEWER
+    loop.manila.advance(60)
+    assert wants(loop) == [(START, "s0")]
+    assert loop.memory.others == {}
+
+
+def test_what_rests_takes_no_slot():
+    loop = story(2, goal=COPIED, max_parallel=1)
+    loop.manila.rest("s1", "migration_driver_phase1_done", NEW)
+    loop.manila.add("theirs", NEWER)
+    loop.manila.rest("theirs", "migration_driver_phase1_done", OLD)
+    assert wants(loop) == [(START, "s0")]
+
+
+def test_a_settled_share_that_works_counts():
+    """Copied is all that was wanted; then somebody else cuts it over."""
+    loop = story(2, goal=COPIED, max_parallel=1)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.limits = replace(loop.limits, start_new=False)
+    loop.run(1)
+    assert loop.track("s0").outcome == REACHED
+    loop.manila.complete("s0", FOREIGNER)
+    loop.manila.advance(2)
+    loop.limits = replace(loop.limits, start_new=True)
+    assert wants(loop) == []
+    assert waits_for(loop, "s1") == "slot"
+
+
+def test_a_complete_that_manila_has_not_acted_on_takes_a_slot():
+    loop = story(2, goal=COMPLETED, max_parallel=1)
+    for share_id in ("s0", "s1"):
+        loop.manila.rest(share_id, "migration_driver_phase1_done", NEW)
+    loop.manila.pace.manager = 100.0
+    loop.run(1)
+    assert sent(loop) == [("complete", "s0")]
+    assert wants(loop) == []
+    assert waits_for(loop, "s0") == "completing"
+    assert waits_for(loop, "s1") == "slot"
+
+
+def test_an_error_that_is_not_over_takes_a_slot():
+    loop = story(2, goal=COPIED, max_parallel=1, driver=False)
+    loop.run(2)
+    loop.manila.advance(30)
+    loop.manila.shares["s0"].task_state = "data_copying_error"
+    loop.manila.shares["s0"].attempt += 1
+    assert wants(loop) == []
+    assert loop.track("s0").phase == STUCK
+    assert waits_for(loop, "s1") == "slot"
+
+
+def test_completes_come_before_starts():
+    loop = story(2, goal=COMPLETED, max_parallel=1)
+    loop.manila.rest("s1", "migration_driver_phase1_done", NEW)
+    assert wants(loop) == [(COMPLETE, "s1")]
+
+
+# -- failures --------------------------------------------------------------------------------
+
+
+def test_after_max_failures_nothing_new_begins():
+    loop = story(4, goal=COPIED, max_failures=1, max_parallel=2, faults=("driver_copy_fails",))
+    loop.run()
+    assert sent(loop) == [("start", "s0"), ("start", "s1")]
+    assert not loop.timed_out
+    assert loop.finished
+    assert {loop.track(one).outcome for one in ("s0", "s1")} == {FAILED}
+    assert waits_for(loop, "s2") == "failures"
+    assert why(loop, "s2") == ("2 of the plan failed, max_failures is 1: nothing new is begun")
+
+
+def test_what_runs_is_brought_to_a_rest_and_no_further():
+    loop = story(2, goal=COMPLETED, max_failures=1)
+    loop.run(1)
+    del loop.manila.shares["s0"]
+    loop.run()
+    assert loop.track("s1").phase == COPIED
+    assert waits_for(loop, "s1") == "failures"
+    assert sent(loop) == [("start", "s0"), ("start", "s1")]
+    assert loop.finished
+
+
+def test_failures_below_the_budget_stop_nothing():
+    loop = story(3, goal=COPIED, max_failures=2)
+    del loop.manila.shares["s0"]
+    assert wants(loop) == [(START, "s1"), (START, "s2")]
+
+
+def test_failures_do_not_hinder_a_cancel():
+    loop = story(2, goal=CANCELLED, max_failures=1)
+    del loop.manila.shares["s0"]
+    loop.manila.rest("s1", "migration_driver_phase1_done", NEW)
+    assert ends(loop, "s1") == (REACHED, "")
+
+
+def test_a_failure_in_the_middle_of_a_poll_withholds_the_rest_of_it():
+    loop = story(2, goal=COPIED, max_failures=1)
+    first, second = loop.poll().actions
+    loop.memory = engine.after(loop.memory, first, REFUSED, loop.manila.now, "413: no quota")
+    assert engine.withholds(second, loop.memory, loop.limits, loop.manila.now)
+    loop.perform(second)
+    assert sent(loop) == []
+
+
+def test_the_sentence_of_a_refusal_reaches_the_user():
+    loop = story(goal=COPIED)
+    (action,) = loop.poll().actions
+    memory = engine.after(loop.memory, action, REFUSED, 0.0, "Share limit exceeded.")
+    assert memory.tracks["s0"].error == (
+        "Manila refused to start the migration of share name-0: Share limit exceeded."
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "driver"),
+    [
+        ("scheduler_refuses", True),
+        ("driver_copy_fails", True),
+        ("mount_fails", False),
+        ("copy_fails", False),
+    ],
+)
+def test_a_copy_that_fails_is_a_failure_and_not_tried_again(fault, driver):
+    loop = story(goal=COMPLETED, faults=(fault,), driver=driver)
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error == (
+        f"Manila reports 'migration_error' for share name-0, which is available at {OLD}; the "
+        "reason is in the logs of manila-scheduler, manila-share or manila-data."
+    )
+    assert sent(loop) == [("start", "s0")]
+
+
+def test_an_error_before_the_status_is_not_believed_at_once():
+    loop = story(goal=COMPLETED, driver=False)
+    loop.plan[0] = replace(loop.plan[0], options=Options(writable=True))
+    loop.manila.pace.step = 60.0
+    loop.run(2)
+    loop.manila.advance(60)
+    share = loop.manila.shares["s0"]
+    assert (share.status, share.task_state) == ("migrating", "migration_error")
+    loop.poll()
+    assert loop.track("s0").outcome is None
+    assert waits_for(loop) == "unclear"
+    assert ends(loop)[0] == FAILED
+
+
+def test_both_instances_in_error_ends_with_a_word():
+    loop = story(goal=COMPLETED, faults=("driver_complete_fails",))
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error.startswith(
+        "share name-0 is stuck: status 'error', task state 'migration_error', 2 instances, for "
+    )
+    assert "find out which copy is good" in error
+    assert sent(loop) == [("start", "s0"), ("complete", "s0")]
+
+
+def test_a_slow_delete_of_the_source_is_waited_for():
+    """The host flips to the destination, back to the source, and to the destination again."""
+    loop = story(goal=COMPLETED, driver=False, faults=("slow_source_delete",))
+    assert ends(loop) == (REACHED, "")
+    assert loop.manila.shares["s0"].task_state == "migration_error"
+    assert loop.manila.shares["s0"].host == NEW
+
+
+def test_a_failed_cutover_that_leaves_two_instances_is_not_forgotten():
+    loop = story(goal=COMPLETED)
+    loop.run(2)
+    loop.manila.reset("s0", "migration_error")
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "Manila reports 'migration_error'" in error
+
+
+# -- answers that got lost -------------------------------------------------------------------
+
+
+def test_a_start_whose_answer_is_lost_is_found_running():
+    loop = story(goal=COPIED, faults=("answer_lost_done",))
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("start", "s0")]
+
+
+@pytest.mark.parametrize(
+    "task_state", [None, "migration_error", "migration_cancelled", "migration_success"]
+)
+def test_a_start_that_is_carried_out_minutes_later(task_state):
+    """Until then the end of an earlier migration says nothing about this one."""
+    loop = story(goal=COPIED, faults=("answer_lost_later",))
+    loop.manila.shares["s0"].task_state = task_state
+    loop.run(2)
+    assert loop.track("s0").sent == {START: UNKNOWN}
+    assert waits_for(loop) == "answer"
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("start", "s0")]
+
+
+@pytest.mark.parametrize("task_state", [None, "migration_error", "migration_success"])
+def test_a_start_that_never_is_carried_out_fails_with_a_word(task_state):
+    loop = story(goal=COPIED, faults=("answer_lost_never",))
+    loop.manila.shares["s0"].task_state = task_state
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error.startswith("The answer to the start of share name-0 was lost")
+    assert sent(loop) == [("start", "s0")]
+
+
+def test_a_lost_start_takes_a_slot():
+    loop = story(2, goal=COPIED, faults=("answer_lost_later",), max_parallel=1)
+    loop.run(1)
+    assert wants(loop) == []
+    assert waits_for(loop, "s1") == "slot"
+
+
+def test_a_lost_start_is_looked_at_when_it_runs():
+    """What runs now may be somebody else's, to another place."""
+    loop = story(goal=COPIED, faults=("answer_lost_never",))
+    loop.run(1)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEWER)
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert f"it already migrates to {NEWER}" in error
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        ("answer_lost_done", REACHED),
+        ("answer_lost_later", REACHED),
+        ("answer_lost_never", FAILED),
+    ],
+)
+def test_a_complete_is_never_sent_twice(fault, outcome):
+    loop = story(goal=COMPLETED, faults=(fault,))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.run(1)
+    assert loop.track("s0").sent == {COMPLETE: UNKNOWN}
+    assert ends(loop)[0] == outcome
+    assert sent(loop) == [("complete", "s0")]
+    assert loop.manila.violations == []
+
+
+def test_a_lost_complete_says_what_is_waited_for_and_then_fails():
+    loop = story(goal=COMPLETED, faults=("answer_lost_never",))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.run(1)
+    loop.poll()
+    assert waits_for(loop) == "answer"
+    assert "It is not asked for twice" in ends(loop)[1]
+
+
+def test_a_complete_that_was_accepted_and_lost_fails_too():
+    """RabbitMQ restarted: its queues are not durable."""
+    loop = story(2, goal=COMPLETED, max_parallel=1)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.manila.pace.manager = 1e9
+    loop.run(1)
+    loop.manila.pace.manager = 1.0
+    assert ends(loop)[0] == FAILED
+    assert sent(loop).count(("complete", "s0")) == 1
+    assert loop.track("s1").outcome == REACHED  # and its slot is free again
+
+
+# -- copies that an error interrupted --------------------------------------------------------
+
+
+@pytest.mark.parametrize("goal", [COPIED, COMPLETED])
+def test_a_copy_that_was_interrupted_is_never_completed(goal):
+    """manila-data died; an operator sets data_copying_completed to be able to cancel."""
+    loop = story(goal=goal, driver=False, faults=("data_crash", "repair_in_the_open"))
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "an error interrupted its copy" in error
+    assert ("complete", "s0") not in sent(loop)
+    assert loop.manila.violations == []
+
+
+def test_a_false_error_taints_too():
+    loop = story(goal=COMPLETED, driver=False, faults=("false_data_error",))
+    outcome, error = ends(loop)
+    assert (outcome, sent(loop)) == (FAILED, [("start", "s0")])
+    assert "cancel it and copy again" in error
+
+
+def test_a_crash_of_the_data_service_ends_as_stuck():
+    loop = story(goal=COMPLETED, driver=False, faults=("data_crash",))
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error.startswith(
+        "share name-0 is stuck: status 'migrating', task state 'data_copying_error'"
+    )
+
+
+# -- cancel ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("driver", [True, False])
+@pytest.mark.parametrize("after", [0, 30, 100, 600])
+def test_cancel_at_any_time(driver, after):
+    """In the middle of a host-assisted copy it ends as migration_success at the source."""
+    loop = story(goal=CANCELLED, driver=driver)
+    loop.manila.start("s0", NEW, Options(), FOREIGNER)
+    loop.manila.advance(after)
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("cancel", "s0")]
+    assert loop.track("s0").phase == CANCELLED
+    loop.manila.advance(10)
+    assert loop.manila.shares["s0"].host == OLD
+    assert loop.manila.shares["s0"].task_state in ("migration_success", "migration_cancelled")
+
+
+def test_a_mixed_plan_is_cancelled():
+    loop = story(5, goal=CANCELLED)
+    loop.manila.rest("s1", "migration_driver_phase1_done", NEW)
+    loop.manila.start("s2", NEW, Options(), FOREIGNER)
+    loop.manila.teleport("s3", NEW)
+    loop.manila.leave_behind("s4", NEW)
+    loop.run()
+    assert not loop.timed_out
+    assert {loop.track(one.id).outcome for one in loop.plan} == {REACHED}
+    assert sorted(sent(loop)) == [("cancel", "s1"), ("cancel", "s2")]
+    assert engine.summarize(loop.plan, loop.memory) == {
+        "total": 5,
+        "copied": 0,
+        "completed": 1,
+        "failed": 0,
+        "cancelled": 2,
+        "waiting": 0,
+    }
+
+
+def test_a_share_that_is_being_cut_over_can_not_be_cancelled():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.manila.complete("s0", FOREIGNER)
+    loop.manila.advance(2)
+    outcome, error = ends(loop)
+    assert (outcome, error) == (
+        FAILED,
+        "The migration was completed before it could be cancelled.",
+    )
+    assert sent(loop) == []
+
+
+def test_a_driver_that_can_not_cancel_ends_with_a_word():
+    loop = story(goal=CANCELLED, faults=("driver_cancel_fails",))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "has had no effect (task state 'migration_driver_phase1_done')" in error
+    assert sent(loop) == [("cancel", "s0")]
+
+
+def test_a_cancel_in_a_large_file_is_waited_for():
+    """manila-data looks for a cancel between two files."""
+    loop = story(goal=CANCELLED, driver=False)
+    loop.manila.pace.copy = 8 * 3600.0
+    loop.timeout = 24 * 3600.0
+    loop.manila.start("s0", NEW, Options(), FOREIGNER)
+    loop.manila.advance(100)
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("cancel", "s0")]
+
+
+def test_a_cancel_waits_for_the_manager_of_the_source():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.manila.stop_service("old@array", 400)
+    loop.manila.advance(60)
+    assert wants(loop) == []
+    assert waits_for(loop) == "service_down"
+    assert ends(loop) == (REACHED, "")
+
+
+def test_cancelled_by_somebody_else_is_a_failure_of_ours():
+    loop = story(goal=COMPLETED)
+    loop.run(4)
+    loop.manila.cancel("s0", FOREIGNER)
+    outcome, error = ends(loop)
+    assert (outcome, error) == (
+        FAILED,
+        "The migration of share name-0 was cancelled by somebody else.",
+    )
+    assert loop.track("s0").phase == CANCELLED
+
+
+def test_a_reset_is_told_from_an_end():
+    loop = story(goal=COMPLETED)
+    loop.run(4)
+    share = loop.manila.shares["s0"]
+    share.instances = share.instances[:1]
+    loop.manila.reset("s0", None)
+    assert ends(loop)[1].endswith("its task state is None; somebody reset it.")
+
+
+def test_a_left_instance_after_a_cancel_is_a_failure():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.poll()
+    loop.manila.reset("s0", "migration_cancelled")
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error.endswith("but its cancelled migration left 2 instances.")
+
+
+# -- when ------------------------------------------------------------------------------------
+
+
+def window_of(loop: Loop, begin: float, end: float) -> CutoverWindow:
+    moments = (engine.timestamp(loop.manila.now + moment) for moment in (begin, end))
+    return CutoverWindow.parse(dict(zip(("start", "end"), moments)))
+
+
+def test_nothing_is_cut_over_before_the_window():
+    loop = story(goal=COMPLETED)
+    opens = loop.manila.now + 3600
+    loop.limits = replace(loop.limits, window=window_of(loop, 3600, 7200))
+    loop.run(40)
+    assert sent(loop) == [("start", "s0")]
+    assert waits_for(loop) == "window"
+    assert engine.timestamp(opens) in why(loop, "s0")
+    assert ends(loop) == (REACHED, "")
+    assert next(call for call in loop.manila.calls if call.verb == "complete").at >= opens
+
+
+def test_a_window_that_is_over_ends_the_run():
+    loop = story(goal=COMPLETED)
+    loop.limits = replace(loop.limits, window=window_of(loop, -100, -50))
+    loop.run()
+    assert sent(loop) == [("start", "s0")]
+    assert waits_for(loop) == "window_over"
+    assert loop.finished
+
+
+def test_a_window_that_closes_between_decision_and_sending():
+    loop = story(goal=COMPLETED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.limits = replace(loop.limits, window=window_of(loop, -100, 10))
+    (action,) = loop.poll().actions
+    loop.manila.advance(11)
+    loop.perform(action)
+    assert sent(loop) == []
+
+
+def test_a_service_that_is_down_is_waited_for():
+    loop = story(goal=COPIED)
+    loop.manila.stop_service("new@array", 300)
+    loop.manila.advance(60)
+    assert wants(loop) == []
+    assert waits_for(loop) == "service_down"
+    assert ends(loop) == (REACHED, "")
+
+
+def test_no_cutover_towards_a_dead_service():
+    """With the destination's manager dead both instances end in error."""
+    loop = story(goal=COMPLETED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.manila.stop_service("new@array", 300)
+    loop.manila.advance(60)
+    assert ends(loop) == (REACHED, "")
+
+
+def services(**changes) -> dict[str, Service]:
+    service = Service("manila-share", "new@array", "enabled", "up", updated_at="yesterday")
+    return {"new@array": replace(service, **changes)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verb", "code"),
+    [
+        ({}, START, None),
+        ({}, COMPLETE, None),
+        ({"status": "disabled"}, START, "service_disabled"),
+        ({"status": "disabled"}, COMPLETE, None),
+        ({"state": "down"}, START, "service_down"),
+        ({"state": "stopped"}, COMPLETE, "service_down"),
+        ({"fresh": False}, COMPLETE, "service_down"),
+    ],
+)
+def test_services_of_the_destination(changes, verb, code):
+    loop = story(goal=COMPLETED)
+    if verb == COMPLETE:
+        loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    seen, _gone = loop.manila.observe(["s0"])
+    reading = Reading(seen, frozenset(), services(**changes))
+    decision = engine.decide(loop.plan, reading, loop.limits, loop.manila.now, Memory())
+    track = decision.memory.tracks["s0"]
+    assert [action.verb for action in decision.actions] == ([] if code else [verb])
+    assert (track.waiting_for and track.waiting_for.code) == code
+
+
+def test_a_disabled_source_hinders_nothing():
+    """That is the cordon."""
+    loop = story(goal=COMPLETED)
+    seen, _gone = loop.manila.observe(["s0"])
+    cordon = {"old@array": Service("manila-share", "old@array", "disabled", "up")}
+    reading = Reading(seen, frozenset(), cordon)
+    decision = engine.decide(loop.plan, reading, loop.limits, loop.manila.now, Memory())
+    assert [action.verb for action in decision.actions] == [START]
+
+
+def test_start_new_false_only_finishes_what_is_copied():
+    loop = story(2, goal=COMPLETED, start_new=False)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.run()
+    assert sent(loop) == [("complete", "s0")]
+    assert loop.track("s0").outcome == REACHED
+    assert waits_for(loop, "s1") == "not_started"
+    assert loop.finished
+
+
+def test_what_is_met_copied_rests_for_the_grace():
+    loop = story(2, goal=COMPLETED, grace=45.0)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.manila.complete("s0", FOREIGNER)  # Manila will act on it in a second
+    assert (COMPLETE, "s0") not in wants(loop)
+    assert waits_for(loop) == "grace"
+    assert ends(loop) == (REACHED, "")
+    assert ("complete", "s0") not in sent(loop)
+    assert ("complete", "s1") in sent(loop)
+    assert loop.manila.violations == []
+
+
+# -- why nothing moves, and since when -------------------------------------------------------
+
+
+def test_waiting_says_since_when():
+    loop = story(2, goal=COPIED, max_parallel=1)
+    begin = loop.manila.now
+    loop.run(3)
+    first, second = (loop.track(one) for one in ("s0", "s1"))
+    assert first.waiting_for == Reason(
+        "driver",
+        "the driver is copying it (task state 'migration_driver_in_progress', 0 %)",
+    )
+    assert first.waiting_since
+    assert begin < first.waiting_since <= loop.manila.now
+    # The slot is full since the first one took it, not since it was last asked for.
+    assert waits_for(loop, "s1") == "slot"
+    assert second.waiting_since == begin
+    record = engine.as_record(loop.plan[1], second)
+    assert record["waiting_for"]["since"] == engine.timestamp(begin)
+
+
+def test_a_reason_that_changes_begins_anew():
+    loop = story(goal=COPIED)
+    loop.limits = replace(loop.limits, start_new=False)
+    loop.poll()
+    begin = loop.track("s0").waiting_since
+    loop.manila.advance(100)
+    loop.poll()
+    assert loop.track("s0").waiting_since == begin
+    loop.manila.stop_service("new@array")
+    loop.manila.advance(100)
+    loop.limits = replace(loop.limits, start_new=True)
+    loop.poll()
+    assert waits_for(loop) == "service_down"
+
+
+@pytest.mark.parametrize(
+    ("track", "code"),
+    [
+        (Track(phase=COPYING, mechanism="driver"), "driver"),
+        (Track(phase=COPYING, mechanism="host"), "copy"),
+        (Track(phase=COPYING), "copy"),
+        (Track(phase=COMPLETING), "completing"),
+        (Track(phase=COPIED, sent={COMPLETE: ACCEPTED}), "completing"),
+        (Track(phase=COPIED, sent={COMPLETE: UNKNOWN}), "answer"),
+        (Track(phase=COPYING, sent={CANCEL: ACCEPTED}), "cancelling"),
+        (Track(phase=IDLE, sent={START: UNKNOWN}), "answer"),
+        (Track(phase=STUCK), "unclear"),
+    ],
+)
+def test_what_is_waited_for(track, code):
+    migration = Migration("s0", OLD, NEW)
+    assert engine._running_reason(migration, track, Reading()).code == code
+
+
+def test_progress_is_kept_between_two_samples():
+    loop = story(goal=COPIED)
+    loop.run(2)
+    running = replace(
+        loop.manila.migrating()[0], task_state="migration_driver_in_progress", progress=40
+    )
+    for sample in (running, replace(running, progress=None)):
+        reading = Reading({"s0": sample})
+        loop.memory = engine.decide(
+            loop.plan, reading, loop.limits, loop.manila.now, loop.memory
+        ).memory
+    assert loop.track("s0").progress == 40
+    assert "40 %" in why(loop, "s0")
+
+
+def test_a_rehearsal_says_what_holds_each_now():
+    """Not what would hold it after the others have been started."""
+    loop = story(3, goal=COMPLETED, max_parallel=1, rehearsal=True)
+    loop.manila.rest("s2", "migration_driver_phase1_done", NEW)
+    assert sorted(wants(loop)) == [(COMPLETE, "s2"), (START, "s0"), (START, "s1")]
+    assert {waits_for(loop, one.id) for one in loop.plan} == {"operator"}
+    loop.manila.add("theirs", NEWER)
+    loop.manila.start("theirs", OLD, Options(), FOREIGNER)
+    assert wants(loop) == []
+    assert {waits_for(loop, one.id) for one in loop.plan} == {"slot"}
+
+
+# -- what to look at -------------------------------------------------------------------------
+
+
+def look_at(track: Track, *, migrating: bool) -> bool:
+    plan = [Migration("s0", OLD, NEW)]
+    running = [Observation("s0", "migrating", OLD)] if migrating else []
+    return "s0" in engine.looks(plan, Memory({"s0": track}), running)
+
+
+@pytest.mark.parametrize(
+    ("track", "migrating", "looked_at"),
+    [
+        (Track(), False, True),  # never met
+        (Track(), True, True),
+        (Track(seen=True), False, False),  # waits for its turn
+        (Track(seen=True), True, True),  # somebody started it
+        (Track(seen=True, look=True), False, True),
+        (Track(seen=True, ours=True, destination=NEW, phase=COPYING), True, False),
+        (Track(seen=True, ours=True, sent={START: ACCEPTED}, phase=COPYING), True, False),
+        (Track(seen=True, ours=True, sent={START: UNKNOWN}, phase=COPYING), True, True),
+        (Track(seen=True, ours=True, phase=COPYING), True, True),
+        (Track(seen=True, ours=True, destination=NEW, phase=COPYING), False, True),  # it ended
+        (Track(seen=True, ours=True, destination=NEW, phase=COMPLETED), False, True),
+        (Track(seen=True, phase=STUCK), False, True),
+        (Track(seen=True, outcome=REACHED, phase=COMPLETED), False, False),
+        (Track(seen=True, outcome=FAILED, phase=COPYING), True, False),
+        (Track(seen=True, outcome=REACHED, look=True), True, False),
+    ],
+)
+def test_what_costs_a_look(track, migrating, looked_at):
+    assert look_at(track, migrating=migrating) is looked_at
+
+
+def test_others_are_looked_at_until_their_pools_are_known_and_when_they_end():
+    theirs = Observation("theirs", "migrating", NEWER)
+    known = Memory({}, {"theirs": Other(NEWER, OLD, busy=True)})
+    unknown = Memory({}, {"theirs": Other(NEWER, None, busy=True)})
+    assert engine.looks([], Memory(), [theirs]) == {"theirs"}
+    assert engine.looks([], unknown, [theirs]) == {"theirs"}
+    assert engine.looks([], known, [theirs]) == set()
+    assert engine.looks([], known, []) == {"theirs"}
+
+
+# -- outcomes --------------------------------------------------------------------------------
+
+
+def told(verb: str, outcome: str, track: Track, now: float = 1000.0, **more) -> Track:
+    action = Action(verb, Migration("s0", OLD, NEW, "name-0"))
+    return engine.after(Memory({"s0": track}), action, outcome, now, **more).tracks["s0"]
+
+
+def test_an_accepted_start_is_at_work_from_that_moment():
+    track = told(START, ACCEPTED, Track(seen=True, want=START))
+    assert (track.phase, track.task_state, track.started_at) == (
+        COPYING,
+        "migration_starting",
+        1000,
+    )
+    assert (track.ours, track.want, track.busy) == (True, None, True)
+
+
+def test_an_outdated_action_left_no_trace():
+    track = told(COMPLETE, OUTDATED, Track(seen=True, want=COMPLETE))
+    assert (track.sent, track.look, track.outcome) == ({}, True, None)
+
+
+def test_an_unknown_complete_counts_as_sent():
+    track = told(COMPLETE, UNKNOWN, Track(seen=True, phase=COPIED))
+    assert (track.sent, track.sent_at) == ({COMPLETE: UNKNOWN}, {COMPLETE: 1000.0})
+    assert track.busy
+
+
+def test_a_refused_action_was_not_sent():
+    track = told(COMPLETE, REFUSED, Track(seen=True, phase=COPIED), message="no.")
+    assert (track.outcome, track.sent) == (FAILED, {})
+
+
+def test_a_check_that_fails_is_repeated_until_patience_is_over():
+    moved = Track(seen=True, ours=True, phase=COMPLETED, completed_at=1000.0)
+    assert told(VERIFY, REFUSED, moved, 1599.0, message="it is not").outcome is None
+    late = told(VERIFY, REFUSED, moved, 1600.0, message="it has no export location")
+    assert late.outcome == FAILED
+    assert late.error == "share name-0 was moved, but it has no export location."
+    assert told(VERIFY, ACCEPTED, moved, 1599.0).outcome == REACHED
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("rule_lost", "the access rule ip 192.0.2.7 rw is missing"),
+        ("snapshot_error", "its snapshot snap is 'error'"),
+    ],
+)
+def test_a_cutover_that_lost_something_is_no_success(fault, what):
+    loop = story(goal=COMPLETED, faults=(fault,))
+    loop.manila.shares["s0"].snapshots = {"snap": "available"}
+    assert ends(loop) == (FAILED, f"share name-0 was moved, but {what}.")
+
+
+def test_completed_is_said_after_the_check_only():
+    track = Track(seen=True, ours=True, phase=COMPLETED)
+    plan = [Migration("s0", OLD, NEW)]
+    assert engine.as_record(plan[0], track)["phase"] == COMPLETING
+    assert engine.summarize(plan, Memory({"s0": track}))["completed"] == 0
+    done = replace(track, outcome=REACHED)
+    assert engine.as_record(plan[0], done)["phase"] == COMPLETED
+    assert engine.summarize(plan, Memory({"s0": done}))["completed"] == 1
+
+
+RULE = ("ip", "192.0.2.7", "rw")
+GOOD = Facts(
+    NEW, "available", 1, "type-1", "net-1", frozenset({RULE}), "active", {"x": "available"}, ("e",)
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "options", "wrong"),
+    [
+        ({}, {}, []),
+        ({"status": "error"}, {}, ["its status is 'error'"]),
+        ({"host": OLD}, {}, [f"it is at {OLD}, not at {NEW}"]),
+        ({"copies": 2}, {}, ["it has 2 instances"]),
+        ({"exports": ()}, {}, ["it has no export location"]),
+        ({"rules_status": "error"}, {}, ["its access rules are 'error'"]),
+        ({"rules": frozenset()}, {}, ["the access rule ip 192.0.2.7 rw is missing"]),
+        (
+            {"rules": frozenset({("ip", "192.0.2.7", "ro")})},
+            {},
+            [
+                "the access rule ip 192.0.2.7 rw is missing",
+                "the access rule ip 192.0.2.7 ro was not there before",
+            ],
+        ),
+        ({"snapshots": {}}, {}, ["its snapshot x is missing"]),
+        ({"snapshots": {"x": "error"}}, {}, ["its snapshot x is 'error'"]),
+        ({"snapshots": {"x": "available", "new": "available"}}, {}, []),
+        ({}, {"new_share_type_id": "type-1"}, []),
+        ({}, {"new_share_type_id": "type-2"}, ["its share type is type-1, not type-2"]),
+        ({}, {"new_share_network_id": "net-2"}, ["its share network is net-1, not net-2"]),
+    ],
+)
+def test_differences(found, options, wrong):
+    migration = Migration("s0", OLD, NEW, options=Options(**options))
+    before = replace(GOOD, host=OLD)
+    assert engine.differences(migration, before, replace(GOOD, **found), NEW) == wrong
+
+
+def test_differences_without_a_before():
+    lost = replace(GOOD, rules=frozenset(), snapshots={"x": "error"})
+    migration = Migration("s0", OLD, NEW)
+    assert engine.differences(migration, None, lost, NEW) == ["its snapshot x is 'error'"]
+
+
+def test_a_summary_adds_up():
+    plan = [Migration(str(number), OLD, NEW) for number in range(7)]
+    tracks = {
+        "0": Track(phase=COPIED),
+        "1": Track(phase=COMPLETED, outcome=REACHED),
+        "2": Track(phase=COMPLETED, outcome=FAILED, error="x"),
+        "3": Track(phase=CANCELLED, outcome=FAILED, error="x"),
+        "4": Track(phase=COPYING),
+        "5": Track(phase=IDLE, outcome=REACHED),
+    }
+    assert engine.summarize(plan, Memory(tracks)) == {
+        "total": 7,
+        "copied": 1,
+        "completed": 1,
+        "failed": 1,
+        "cancelled": 1,
+        "waiting": 2,
+    }

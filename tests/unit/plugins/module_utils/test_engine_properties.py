@@ -1,0 +1,412 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must hold in every history, on a Manila that misbehaves.
+
+Hypothesis draws worlds: shares in all kinds of states, faults, other people, limits.  The loop
+checks each request when it is sent and each result when it is claimed; here the ends are checked.
+A failing example names the world; the same one can be built again and looked at step by step.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.manila.migration.plugins.module_utils import engine
+from ansible_collections.manila.migration.plugins.module_utils.engine import Limits, Migration
+from ansible_collections.manila.migration.plugins.module_utils.records import Options
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    COMPLETED,
+    COPIED,
+    COPYING,
+    FAILED,
+    MIGRATING,
+    STUCK,
+)
+from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
+from ansible_collections.manila.migration.tests.unit.conftest import TIMES
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.loop import Loop
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
+    EVACUATION,
+    FAULTS,
+    FOREIGNER,
+    Manila,
+)
+
+SOURCE = "old@array#slow"
+POOLS = ("new@array#one", "new@array#two", "other@box#one")
+
+FOREIGN = frozenset(fault for fault in FAULTS if fault.startswith("foreign_"))
+OWN = frozenset(FAULTS) - FOREIGN
+
+# How a share of the plan is met.
+IDLE_STATES = {
+    "fresh": None,
+    "failed before": "migration_error",
+    "cancelled before": "migration_cancelled",
+    "moved here before": "migration_success",
+    "backup failed": "data_copying_error",
+}
+CLEAN = (*IDLE_STATES, "there already", "copied by driver", "copied by host")
+DIRTY = ("copied elsewhere", "gone", "moved away", "leftover instance", "stuck", "rules in error")
+
+
+@dataclass(frozen=True)
+class World:
+    """One world, from which every run of the same history begins."""
+
+    shares: tuple[tuple[str, bool, int], ...]
+    """How each share of the plan is met, whether its driver can help, and its destination."""
+    faults: frozenset[str] = frozenset()
+    goal: str = COMPLETED
+    max_parallel: int = 3
+    max_parallel_per_pool: int = 2
+    max_failures: int = 99
+    others: int = 0
+    """Migrations of shares that are not in the plan."""
+    seed: int = 0
+    latency: float = 0.0
+    window: tuple[int, int] | None = None
+    """Hours from the begin to the opening and to the end of the cutover window."""
+    interval: float = 60.0
+    grace: float = 0.0
+
+    def build(self) -> Loop:
+        rng = random.Random(self.seed)
+        manila = Manila((SOURCE, *POOLS), faults=self.faults, seed=self.seed)
+        plan = [
+            _meet(manila, f"share-{number}", *share) for number, share in enumerate(self.shares)
+        ]
+        for number in range(self.others):
+            other = f"other-{number}"
+            manila.add(other, rng.choice((SOURCE, *POOLS)), driver_assisted=rng.random() < 0.5)
+            manila.at(rng.uniform(0, 1200), _attempt(manila, "start", other, rng.choice(POOLS)))
+            manila.at(rng.uniform(600, 3000), _attempt(manila, "complete", other))
+        for fault in self.faults & (FOREIGN | {"share_manager_away"}):
+            for _ in range(3):
+                manila.at(rng.uniform(0, 2400), _deed(manila, fault, rng))
+        # A little before, so that things that were met are older than the run.
+        manila.advance(1.0)
+        window = None
+        if self.window:
+            begin, end = (manila.now + 3600 * hours for hours in self.window)
+            window = CutoverWindow.parse(
+                {"start": engine.timestamp(begin), "end": engine.timestamp(end)}
+            )
+        limits = Limits(
+            goal=self.goal,
+            max_parallel=self.max_parallel,
+            max_parallel_per_pool=self.max_parallel_per_pool,
+            max_failures=self.max_failures,
+            window=window,
+            grace=self.grace,
+        )
+        return Loop(manila, plan, limits, interval=self.interval, latency=self.latency)
+
+
+def _meet(manila: Manila, share_id: str, how: str, driver: bool, pool: int) -> Migration:
+    """Put a share of the plan into the state in which the evacuation meets it."""
+    destination = POOLS[pool]
+    elsewhere = POOLS[(pool + 1) % len(POOLS)]
+    migration = Migration(share_id, SOURCE, destination, size_gb=1)
+    if how == "gone":
+        return migration
+    share = manila.add(share_id, SOURCE, driver_assisted=driver, task_state=IDLE_STATES.get(how))
+    if how == "there already":
+        manila.teleport(share_id, destination)
+    elif how == "moved away":
+        manila.teleport(share_id, elsewhere)
+    elif how == "copied by driver":
+        manila.rest(share_id, "migration_driver_phase1_done", destination)
+    elif how == "copied by host":
+        manila.rest(share_id, "data_copying_completed", destination)
+    elif how == "copied elsewhere":
+        manila.rest(share_id, "migration_driver_phase1_done", elsewhere)
+    elif how == "leftover instance":
+        manila.leave_behind(share_id, destination)
+        share.task_state = "migration_error"
+    elif how == "stuck":
+        manila.rest(share_id, "data_copying_error", destination)
+    elif how == "rules in error":
+        share.rules_status = "error"
+    return migration
+
+
+def _attempt(manila: Manila, verb: str, share_id: str, *where: str):
+    def act() -> None:
+        if verb == "start":
+            manila.start(share_id, where[0], Options(), FOREIGNER)
+        else:
+            getattr(manila, verb)(share_id, FOREIGNER)
+
+    return act
+
+
+def _deed(manila: Manila, fault: str, rng: random.Random):
+    def act() -> None:
+        if not manila.shares:
+            return
+        share_id = rng.choice(sorted(manila.shares))
+        if fault == "foreign_starts":
+            manila.start(share_id, rng.choice(POOLS), Options(), FOREIGNER)
+        elif fault == "foreign_completes":
+            manila.complete(share_id, FOREIGNER)
+        elif fault == "foreign_cancels":
+            manila.cancel(share_id, FOREIGNER)
+        elif fault == "foreign_deletes":
+            manila.delete(share_id)
+        elif fault == "foreign_resets":
+            manila.reset(share_id, rng.choice([None, "migration_error"]))
+        else:
+            pool = rng.choice((SOURCE, *POOLS))
+            manila.stop_service(pool.split("#", maxsplit=1)[0], rng.uniform(30, 900))
+
+    return act
+
+
+def worlds(
+    faults: frozenset[str] = frozenset(),
+    states: tuple[str, ...] = CLEAN,
+    goals: tuple[str, ...] = engine.GOALS,
+    **fixed,
+) -> st.SearchStrategy[World]:
+    share = st.tuples(st.sampled_from(states), st.booleans(), st.integers(0, len(POOLS) - 1))
+    chosen = {
+        "shares": st.lists(share, min_size=1, max_size=6).map(tuple),
+        "faults": st.frozensets(st.sampled_from(sorted(faults)), max_size=3)
+        if faults
+        else st.just(frozenset()),
+        "goal": st.sampled_from(goals),
+        "max_parallel": st.integers(1, 4),
+        "max_parallel_per_pool": st.integers(1, 3),
+        "others": st.integers(0, 3),
+        "seed": st.integers(0, 2**32),
+        "interval": st.sampled_from([20.0, 60.0, 90.0]),
+    }
+    chosen.update({name: st.just(value) for name, value in fixed.items()})
+    return st.builds(World, **chosen)
+
+
+def histories(number: int):
+    """So many histories, times what the environment asks for."""
+    return settings(max_examples=max(1, int(number * TIMES)))
+
+
+def assert_harmless(loop: Loop) -> None:
+    """Nothing that was sent broke a rule, and nothing was destroyed by what was sent."""
+    assert loop.broken == []
+    for violation in loop.manila.violations:
+        ours = violation.who.count(EVACUATION)
+        if violation.what.startswith("complete"):
+            # Another person's complete a second before or after ours is a race that Manila
+            # gives no means against; two of ours never happen.
+            assert ours <= 1, violation
+        else:
+            assert ours == 0, violation
+
+
+def assert_explained(loop: Loop) -> None:
+    """What is not settled says what it waits for, what failed says why."""
+    for migration in loop.plan:
+        track = loop.track(migration.id)
+        if track.outcome == FAILED:
+            assert track.error, migration
+            assert track.error.endswith((".", "?")), track.error
+        elif track.outcome is None:
+            assert track.waiting_for, migration
+            assert track.waiting_since is not None, migration
+            assert track.waiting_since <= loop.manila.now
+
+
+# -- nothing is ever harmed ------------------------------------------------------------------
+
+
+@histories(500)
+@given(
+    world=worlds(frozenset(FAULTS), CLEAN + DIRTY),
+    max_failures=st.integers(1, 5),
+    latency=st.sampled_from([0.0, 2.0]),
+    window=st.sampled_from([None, (0, 1), (1, 2)]),
+)
+def test_no_history_harms(world, max_failures, latency, window):
+    """Invariants 1 to 7, whatever goes wrong and whoever meddles."""
+    world = replace(world, max_failures=max_failures, latency=latency, window=window)
+    loop = world.build().run()
+    assert_harmless(loop)
+    assert_explained(loop)
+
+
+@histories(250)
+@given(world=worlds(OWN, CLEAN + DIRTY))
+def test_what_goes_wrong_comes_to_an_end(world):
+    """With nobody meddling every fault ends in a result; no migration is waited for for ever."""
+    loop = world.build().run()
+    assert_harmless(loop)
+    assert_explained(loop)
+    assert not loop.timed_out
+    assert all(loop.track(migration.id).settled for migration in loop.plan)
+
+
+# -- everything is reached when nothing goes wrong -------------------------------------------
+
+
+@histories(250)
+@given(world=worlds())
+def test_without_misbehaviour_everything_is_reached(world):
+    loop = world.build().run()
+    assert_harmless(loop)
+    assert loop.manila.violations == []
+    assert not loop.timed_out
+    for migration in loop.plan:
+        track = loop.track(migration.id)
+        assert track.outcome == engine.REACHED, (migration, track)
+        share = loop.manila.shares[migration.id]
+        if world.goal == COMPLETED:
+            assert (share.host, share.status) == (migration.destination, "available")
+            assert share.instance.content == 1.0
+        elif world.goal == COPIED:
+            assert share.host in (SOURCE, migration.destination)
+            assert share.host != SOURCE or share.task_state.endswith(("phase1_done", "completed"))
+        else:
+            assert share.status == "available"
+        assert len(share.instances) == 1 or world.goal == COPIED
+    counts = engine.summarize(loop.plan, loop.memory)
+    assert counts["failed"] == counts["waiting"] == 0
+
+
+@histories(100)
+@given(world=worlds())
+def test_a_second_run_sends_nothing(world):
+    first = world.build().run()
+    calls = len(first.manila.calls)
+    first.manila.advance(3600)
+    second = Loop(first.manila, first.plan, first.limits).run()
+    assert [call for call in second.manila.calls[calls:] if call.who == EVACUATION] == []
+    assert second.polls == 1
+    assert all(second.track(one.id).outcome == engine.REACHED for one in second.plan)
+
+
+# -- killed and run again --------------------------------------------------------------------
+
+
+@histories(200)
+@given(world=worlds(goals=(COMPLETED, COPIED)), kills=st.lists(st.integers(0, 12), max_size=4))
+def test_killed_at_any_poll_it_ends_where_it_would_have_ended(world, kills):
+    """Invariant 9, with a rest for what is met copied: a complete shows after a second here."""
+    world = replace(world, grace=10.0)
+    steady = world.build().run()
+    loop = world.build()
+    for polls in kills:
+        loop.run(polls)
+        loop.forget()
+    loop.run()
+    assert_harmless(loop)
+    assert loop.manila.violations == []
+    for migration in loop.plan:
+        one, other = steady.track(migration.id), loop.track(migration.id)
+        assert (one.outcome, one.phase) == (other.outcome, other.phase), migration
+        if world.goal == COMPLETED:
+            assert loop.manila.shares[migration.id].host == migration.destination
+
+
+@histories(150)
+@given(
+    world=worlds(goals=(COMPLETED,), others=0),
+    kills=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6)), max_size=4),
+)
+def test_killed_between_two_requests(world, kills):
+    """The same, killed in the middle of the actions of a poll, and run again at once."""
+    world = replace(world, grace=10.0)
+    loop = world.build()
+    for polls, actions in kills:
+        loop.run(polls)
+        for action in loop.poll().actions[:actions]:
+            loop.perform(action)
+        loop.forget()
+    loop.run()
+    assert_harmless(loop)
+    assert loop.manila.violations == []
+    assert not loop.timed_out
+    for migration in loop.plan:
+        assert loop.manila.shares[migration.id].host == migration.destination
+
+
+@histories(60)
+@given(world=worlds(goals=(COMPLETED, COPIED), others=0), shift=st.floats(2, 100))
+def test_two_at_once(world, shift):
+    """Two evacuations with the same plan, never within the second that Manila needs to act."""
+    one = world.build()
+    two = Loop(one.manila, one.plan, one.limits, interval=37.0)
+    done = 0
+    while done < 2 and one.polls < 200:
+        one.run(1)
+        one.manila.advance(shift)
+        two.run(1)
+        done = sum(loop.finished for loop in (one, two))
+    for loop in (one, two):
+        assert_harmless(loop)
+        for migration in loop.plan:
+            assert loop.track(migration.id).outcome == engine.REACHED, loop.track(migration.id)
+    assert one.manila.violations == []
+
+
+# -- reading changes nothing, and costs what it must -----------------------------------------
+
+
+@histories(150)
+@given(world=worlds(frozenset(FAULTS), CLEAN + DIRTY), polls=st.integers(0, 15))
+def test_deciding_sends_nothing_and_forgets_nothing(world, polls):
+    """Invariant 8: a decision depends on what was read, and reading is all that it costs."""
+    loop = world.build()
+    loop.run(polls)
+    before, calls = loop.memory, len(loop.manila.calls)
+    first = loop.poll()
+    loop.memory = before
+    second = loop.poll()
+    assert first == second
+    assert [call for call in loop.manila.calls[calls:] if call.who == EVACUATION] == []
+    # What is decided once more, without a new reading, is decided alike.
+    assert len({(action.verb, action.migration.id) for action in first.actions}) == len(
+        first.actions
+    )
+
+
+@histories(150)
+@given(world=worlds(frozenset({"share_manager_away"}), CLEAN + DIRTY))
+def test_looks_are_for_what_begins_and_ends(world):
+    """Invariant 10: beside what is met, only what began, ends or is unclear costs a look."""
+    loop = world.build()
+    met: set[str] = set()
+    while loop.polls < 240 and not loop.finished:
+        before = loop.memory
+        loop.run(1)
+        for share_id in loop.looked[-1] & met & set(before.tracks):
+            track = before.tracks[share_id]
+            others_end = share_id in before.others
+            assert not track.settled or others_end, (share_id, track)
+            # What waits for its turn is looked at when somebody else begins or ended it.
+            ours = track.ours or track.look or track.phase in MIGRATING | {STUCK}
+            began = loop.manila.shares[share_id].attempt > 0
+            assert ours or began or others_end, (share_id, track)
+            # What copies is not looked at again, once it is known where to.
+            steady = track.phase == COPYING and track.destination and track.ours and not track.look
+            still = loop.track(share_id).phase == COPYING
+            assert not (steady and still), (share_id, track)
+        met |= loop.looked[-1]
+
+
+def test_a_large_plan_at_work_costs_no_looks():
+    """200 that wait and two that copy: after the first reading nothing is looked at."""
+    world = World(shares=(("fresh", True, 0),) * 200, goal=COPIED)
+    loop = world.build()
+    loop.run(1)
+    assert len(loop.looked[0]) == 200
+    loop.run(2)
+    assert loop.looked[1:] == [set(), set()]
+    reads = loop.manila.reads
+    loop.poll()
+    assert loop.manila.reads - reads <= 2

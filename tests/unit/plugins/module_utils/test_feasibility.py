@@ -1,0 +1,628 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules, one by one and all at once."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ansible_collections.manila.migration.plugins.module_utils import feasibility, placement
+from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
+from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
+    CODES,
+    Inventory,
+    Load,
+    capacity_invalid,
+    fits,
+    headroom,
+    in_flight,
+    options_conflict,
+    pool_blockers,
+    share_blockers,
+    spec_matches,
+    start_blockers,
+    thinks_thin,
+    warnings,
+    written_part,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Instance,
+    Options,
+    Pool,
+    Service,
+    Share,
+    ShareType,
+)
+
+SOURCE = "node@old#pool"
+TARGET = "node@new#pool"
+
+SHARE = Share("id-1", "data", 10, SOURCE, "available", protocol="NFS", share_type_id="plain")
+PLAIN = ShareType("plain", "plain", {"driver_handles_share_servers": "False"})
+SERVERS = ShareType("servers", "servers", {"driver_handles_share_servers": "True"})
+POOL = Pool(
+    TARGET,
+    100,
+    50,
+    capabilities={
+        "driver_handles_share_servers": False,
+        "storage_protocol": "NFS_CIFS",
+        "share_backend_name": "NEW",
+    },
+)
+SERVICE = Service("manila-share", "node@new", "enabled", "up", zone="north")
+NOTHING = Options()
+HOST = Options(force_host_assisted_migration=True)
+
+
+def instance(host=SOURCE, status="available", **more):
+    return Instance(f"{host}-{status}", SHARE.id, host, status, **more)
+
+
+def codes(reasons):
+    return [reason.code for reason in reasons]
+
+
+def typed(**specs):
+    return ShareType("t", "t", {"driver_handles_share_servers": "False", **specs})
+
+
+# -- the share -------------------------------------------------------------------------------
+
+
+AT_SOURCE = (instance(),)
+
+
+def blockers(share=SHARE, instances=AT_SOURCE, snapshots=0, options=NOTHING, kind=PLAIN):
+    return share_blockers(share, instances, snapshots, options, kind)
+
+
+def test_a_healthy_share_has_no_blocker():
+    assert blockers() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "given"),
+    [
+        ("replicas", {"share": replace(SHARE, has_replicas=True)}),
+        (
+            "replicas",
+            {
+                "instances": (
+                    instance(replica_state="active"),
+                    instance("node@b#p", replica_state="in_sync"),
+                )
+            },
+        ),
+        ("share_group", {"share": replace(SHARE, share_group_id="g")}),
+        ("status", {"share": replace(SHARE, status="error")}),
+        ("access_rules_error", {"share": replace(SHARE, access_rules_status="error")}),
+        ("soft_deleted", {"share": replace(SHARE, is_soft_deleted=True)}),
+        ("instances", {"instances": (instance(), instance("node@b#p", "error"))}),
+        ("busy", {"share": replace(SHARE, task_state="data_copying_in_progress")}),
+        ("busy", {"share": replace(SHARE, task_state="migration_starting")}),
+        ("snapshots", {"snapshots": 2, "options": HOST}),
+        ("no_share_type", {"kind": None}),
+        ("options_conflict", {"options": replace(HOST, writable=True)}),
+        ("share_network", {"kind": SERVERS}),
+        ("share_network", {"options": Options(new_share_network_id="n")}),
+        (
+            "size_limit",
+            {
+                "kind": typed(**{"provisioning:max_share_size": "9"}),
+                "options": Options(new_share_type_id="t"),
+            },
+        ),
+        (
+            "size_limit",
+            {
+                "kind": typed(**{"provisioning:min_share_size": "11"}),
+                "options": Options(new_share_type_id="t"),
+            },
+        ),
+    ],
+)
+def test_each_blocker_of_a_share_alone(code, given):
+    assert codes(blockers(**given)) == [code]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        # A replica type with one copy, an old end, a failed backup, rules being applied.
+        {"instances": (instance(replica_state="active"),)},
+        {"share": replace(SHARE, task_state="migration_success")},
+        {"share": replace(SHARE, task_state="migration_error")},
+        {"share": replace(SHARE, task_state="data_copying_error")},
+        {"share": replace(SHARE, access_rules_status="syncing")},
+        {"snapshots": 2},
+        {"kind": SERVERS, "options": Options(new_share_network_id="n")},
+        {"kind": SERVERS, "share": replace(SHARE, share_network_id="n")},
+        {"share": replace(SHARE, share_type_id=None), "options": Options(new_share_type_id="t")},
+        # Limits count for a new type only, and the limits themselves are allowed.
+        {"kind": typed(**{"provisioning:max_share_size": "9"})},
+        {
+            "kind": typed(
+                **{"provisioning:max_share_size": "10", "provisioning:min_share_size": "10"}
+            ),
+            "options": Options(new_share_type_id="t"),
+        },
+    ],
+)
+def test_what_does_not_block_a_share(given):
+    assert blockers(**given) == []
+
+
+def test_all_blockers_of_a_share_at_once():
+    share = replace(
+        SHARE,
+        has_replicas=True,
+        share_group_id="g",
+        status="error",
+        access_rules_status="error",
+        is_soft_deleted=True,
+        task_state="data_copying_starting",
+    )
+    found = blockers(
+        share,
+        (instance(replica_state="active"), instance("b@b#p", "error")),
+        1,
+        Options(force_host_assisted_migration=True, writable=True, new_share_type_id="t"),
+        ShareType(
+            "t",
+            "t",
+            {"driver_handles_share_servers": "True", "provisioning:max_share_size": "9"},
+        ),
+    )
+    assert set(codes(found)) == {
+        "replicas",
+        "share_group",
+        "status",
+        "access_rules_error",
+        "soft_deleted",
+        "busy",
+        "instances",
+        "snapshots",
+        "options_conflict",
+        "size_limit",
+        "share_network",
+    }
+
+
+def test_every_code_that_the_planner_uses_is_documented():
+    used = set()
+    for module in (feasibility, placement):
+        with open(module.__file__, encoding="utf-8") as lines:
+            used |= set(re.findall(r'Reason\(\s*"([a-z_]+)"', lines.read()))
+    assert used
+    assert used <= set(CODES)
+    assert all(meaning.endswith(".") for meaning in CODES.values())
+
+
+def test_messages_are_fragments():
+    for found in (blockers(kind=None), blockers(kind=SERVERS), warnings(SHARE, 1, Options())):
+        assert not any(reason.message.endswith(".") for reason in found)
+
+
+@pytest.mark.parametrize(
+    "flag", ["writable", "nondisruptive", "preserve_metadata", "preserve_snapshots"]
+)
+def test_flags_conflict_with_a_forced_host_assisted_migration_only(flag):
+    assert options_conflict(Options(**{flag: True})) is None
+    assert options_conflict(HOST) is None
+    conflict = options_conflict(replace(HOST, **{flag: True}))
+    assert conflict is not None
+    assert flag in conflict.message
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "options", "expected"),
+    [
+        (0, Options(), ["read_only"]),
+        (0, Options(writable=True), []),
+        (0, HOST, ["read_only"]),
+        (3, Options(), ["read_only", "snapshots"]),
+        (3, Options(preserve_metadata=True), ["read_only", "snapshots"]),
+        (3, Options(preserve_snapshots=True), ["read_only"]),
+        (3, HOST, ["read_only"]),
+    ],
+)
+def test_warnings(snapshots, options, expected):
+    assert codes(warnings(SHARE, snapshots, options)) == expected
+
+
+def test_the_fallback_is_named_where_it_can_happen():
+    assert "falls back" in warnings(SHARE, 0, Options())[0].message
+    assert "falls back" not in warnings(SHARE, 0, Options(preserve_metadata=True))[0].message
+
+
+def test_affinity_hints_are_warned_of():
+    share = replace(SHARE, metadata={"__affinity_same_host": "other", "colour": "red"})
+    assert codes(warnings(share, 0, Options(writable=True))) == ["affinity"]
+
+
+# -- the pool --------------------------------------------------------------------------------
+
+
+def refusals(kind=PLAIN, pool=POOL, service=SERVICE, options=NOTHING, share=SHARE):
+    return pool_blockers(share, kind, pool, service, options, SOURCE)
+
+
+def able(**more):
+    return replace(POOL, capabilities={**POOL.capabilities, **more})
+
+
+def test_a_good_pool_has_no_blocker():
+    assert refusals() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "given"),
+    [
+        ("same_pool", {"pool": replace(POOL, name=SOURCE)}),
+        ("service_missing", {"service": None}),
+        ("service_disabled", {"service": replace(SERVICE, status="disabled")}),
+        ("service_down", {"service": replace(SERVICE, state="down")}),
+        ("service_down", {"service": replace(SERVICE, fresh=False)}),
+        ("type_pinned", {"kind": typed(share_backend_name="OLD")}),
+        ("type_pinned", {"kind": typed(**{"capabilities:share_backend_name": "OLD"})}),
+        ("share_servers", {"kind": SERVERS}),
+        ("share_servers", {"pool": able(driver_handles_share_servers=True)}),
+        ("protocol", {"share": replace(SHARE, protocol="CEPHFS")}),
+        ("protocol", {"kind": typed(storage_protocol="CIFS")}),
+        ("capability", {"kind": typed(dedupe="<is> True")}),
+        ("capability", {"kind": typed(default_qos_type="gold")}),
+        (
+            "capability",
+            {"kind": typed(replication_type="dr"), "pool": able(replication_type="dr")},
+        ),
+        ("availability_zone", {"kind": typed(availability_zones="south,east")}),
+    ],
+)
+def test_each_blocker_of_a_pool_alone(code, given):
+    assert codes(refusals(**given)) == [code]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": typed(share_backend_name="new")},
+        {"kind": typed(share_backend_name="<or> OLD <or> NEW")},
+        {"kind": typed(availability_zones="south,north")},
+        {"kind": typed(availability_zones="south"), "service": replace(SERVICE, zone=None)},
+        {"kind": typed(**{"vendor:shelf": "7", "capabilities:availability_zones": "x"})},
+        {"kind": typed(dedupe="True"), "pool": able(dedupe=[False, True])},
+        # A boolean spec compares as a truth value although the driver reports a text.
+        {"kind": typed(snapshot_support="True"), "pool": able(snapshot_support="yes")},
+        {"kind": typed(**{"capabilities:disk:kind": "ssd"}), "pool": able(disk={"kind": "SSD"})},
+        {"share": replace(SHARE, protocol="CIFS"), "pool": able(storage_protocol=["NFS", "CIFS"])},
+        {
+            "kind": typed(replication_type="dr"),
+            "pool": able(replication_type="dr", replication_domain="d"),
+        },
+        {"kind": typed(default_qos_type="gold"), "pool": able(qos_type_support=True)},
+        {
+            "pool": replace(POOL, name=SOURCE),
+            "options": Options(new_share_type_id="t"),
+        },
+    ],
+)
+def test_what_does_not_block_a_pool(given):
+    assert refusals(**given) == []
+
+
+def test_all_blockers_of_a_pool_at_once():
+    found = refusals(
+        ShareType(
+            "t",
+            "t",
+            {
+                "driver_handles_share_servers": "True",
+                "share_backend_name": "OLD",
+                "dedupe": "True",
+                "availability_zones": "south",
+            },
+        ),
+        replace(POOL, name=SOURCE),
+        replace(SERVICE, status="disabled", state="down", disabled_reason="firmware"),
+        share=replace(SHARE, protocol="HDFS"),
+    )
+    assert set(codes(found)) == {
+        "same_pool",
+        "service_disabled",
+        "service_down",
+        "availability_zone",
+        "type_pinned",
+        "share_servers",
+        "protocol",
+        "capability",
+    }
+    assert any("firmware" in reason.message for reason in found)
+
+
+def test_a_pinned_type_says_what_to_do():
+    (reason,) = refusals(typed(share_backend_name="OLD"))
+    assert "share_type_map" in reason.message
+    assert "new_share_type" in reason.message
+    assert "'OLD'" in reason.message
+
+
+@pytest.mark.parametrize(
+    ("has", "wants", "answer"),
+    [
+        ("SSD", "ssd", True),
+        ("ssd", "hdd", False),
+        (True, "true", True),
+        (True, "yes", True),
+        (False, "true", False),
+        (False, "0", True),
+        (True, "maybe", False),
+        ("true", "<is> True", True),
+        (True, "<is> False", False),
+        ("no", "<is> off", True),
+        (False, "<is> whatever", True),
+        ("nfs_cifs", "<in> NFS", True),
+        ("nfs", "<in> cifs", False),
+        (7, "<in> 7", False),  # the scheduler would fail
+        ("a", "<or> b <or> a", True),
+        ("c", "<or> b <or> a", False),
+        ("a", "<or>", False),
+        (1, "<or> 1", False),
+        (5, "= 4", True),
+        (3, "= 4", False),
+        ("4.0", "== 4", True),
+        (4, "!= 4", False),
+        (5, ">= 5", True),
+        (6, "<= 5", False),
+        ("abc", ">= 5", False),
+        (5, ">=", False),
+        ("a", "s== a", True),
+        ("a", "s!= a", False),
+        ("a", "s< b", True),
+        ("b", "s<= b", True),
+        ("c", "s> b", True),
+        ("a", "s>= b", False),
+        (5, "s< b", False),  # the scheduler would fail
+        (5, "5", False),  # a number is no text
+        (None, "x", False),
+        (None, "s!= x", False),
+    ],
+)
+def test_the_operators_of_the_scheduler(has, wants, answer):
+    assert spec_matches(has, wants) is answer
+
+
+# -- capacity --------------------------------------------------------------------------------
+
+THIN = Pool("n@b#thin", 100, 50, 150, thin_provisioning=True, max_over_subscription_ratio=2)
+
+
+@pytest.mark.parametrize(
+    ("pool", "kind", "given", "room"),
+    [
+        (Pool("p", 100, 50), PLAIN, {}, 50),
+        (Pool("p", 100, 50.9), PLAIN, {}, 50),
+        (Pool("p", 100, 50, reserved_percentage=10), PLAIN, {}, 40),
+        (Pool("p", 100, 50, reserved_percentage=10), PLAIN, {"from_snapshot": True}, 50),
+        (Pool("p", 100, 50, reserved_snapshot_percentage=20), PLAIN, {"from_snapshot": True}, 30),
+        (Pool("p", 100, 50), PLAIN, {"committed_gb": 20}, 30),
+        (Pool("p", 100, 50), PLAIN, {"committed_gb": 60}, 0),
+        (Pool("p", "unknown", "unknown", reserved_percentage=9), PLAIN, {}, math.inf),
+        (Pool("p", 100, "unknown"), PLAIN, {"committed_gb": 500}, math.inf),
+        (Pool("p", "unknown", 50), PLAIN, {"committed_gb": 10}, 40),
+        (Pool("p", "unknown", 50, reserved_percentage=1), PLAIN, {}, 0),
+        (Pool("p", "infinite", "infinite"), PLAIN, {}, 0),
+        (Pool("p", 100, "infinite"), PLAIN, {}, 0),
+        (Pool("p", "infinite", 50), PLAIN, {}, 0),
+        (Pool("p", 0, 50), PLAIN, {}, 0),
+        # thin: promises up to twice the capacity, or twice what is free
+        (THIN, PLAIN, {}, 50),
+        (replace(THIN, provisioned_gb=10), PLAIN, {}, 100),
+        (replace(THIN, provisioned_gb=10), PLAIN, {"committed_gb": 30}, 40),
+        (replace(THIN, provisioned_gb=10), PLAIN, {"committed_gb": 30, "written_gb": 5}, 90),
+        (THIN, PLAIN, {"committed_gb": 30, "written_gb": 5}, 20),
+        (THIN, typed(thin_provisioning="False"), {}, 50),
+        (replace(THIN, free_gb=30), typed(thin_provisioning="False"), {}, 30),
+        (replace(THIN, free_gb=30), typed(thin_provisioning="True"), {}, 50),
+        (replace(THIN, free_gb=20), PLAIN, {}, 40),
+        (replace(THIN, max_over_subscription_ratio=0.9), PLAIN, {}, 0),
+        (
+            replace(THIN, max_over_subscription_ratio=0.9),
+            typed(thin_provisioning="False"),
+            {},
+            50,
+        ),
+        # not reported: allocated, else used
+        (replace(THIN, provisioned_gb=None, allocated_gb=170), PLAIN, {}, 30),
+        (replace(THIN, provisioned_gb=None), PLAIN, {}, 100),
+    ],
+)
+def test_room_in_a_pool(pool, kind, given, room):
+    assert headroom(pool, kind, **given) == room
+    if room != math.inf:
+        assert fits(pool, kind, room + 1, **given) is not None
+    if room:
+        assert fits(pool, kind, min(room, 10**6), **given) is None
+
+
+def test_a_pool_without_room_says_the_figures():
+    reason = fits(Pool("p", 100, 50, reserved_percentage=10), PLAIN, 41, committed_gb=5)
+    assert reason is not None
+    assert reason.code == "no_capacity"
+    for figure in ("41 GiB", "35 GiB", "50 of 100 GiB", "10 %", "5 GiB"):
+        assert figure in reason.message
+    assert fits(Pool("p", 100, "infinite"), PLAIN, 1).code == "capacity_invalid"
+
+
+@pytest.mark.parametrize(
+    ("specs", "thin"),
+    [
+        ({}, True),
+        ({"thin_provisioning": "True"}, True),
+        ({"thin_provisioning": "<is> True"}, True),
+        ({"thin_provisioning": "<is> False"}, False),
+        ({"thin_provisioning": "no"}, False),
+        ({"thin_provisioning": "sometimes"}, False),
+        ({"capabilities:thin_provisioning": "False"}, False),
+        ({"thin_provisioning": "True", "capabilities:thin_provisioning": "False"}, True),
+    ],
+)
+def test_which_types_are_thought_thin(specs, thin):
+    assert thinks_thin(ShareType("t", "t", specs)) is thin
+
+
+amounts = st.integers(0, 500) | st.floats(0, 500)
+
+
+@given(
+    total=amounts,
+    free=amounts,
+    provisioned=amounts,
+    reserved=st.integers(0, 100),
+    ratio=st.floats(1, 20),
+    thin=st.booleans(),
+    thin_type=st.sampled_from([None, "True", "False"]),
+    size=st.integers(1, 1000),
+)
+def test_room_is_what_the_scheduler_computes(
+    total, free, provisioned, reserved, ratio, thin, thin_type, size
+):
+    """The scheduler's own steps in its own order, for one share at a time."""
+    assume(free <= total)
+    pool = Pool(
+        "p",
+        total,
+        free,
+        provisioned,
+        reserved_percentage=reserved,
+        thin_provisioning=thin,
+        max_over_subscription_ratio=ratio,
+    )
+    kind = typed(**({"thin_provisioning": thin_type} if thin_type else {}))
+    usable = math.floor(free - total * (float(reserved) / 100))
+    if total <= 0:
+        passes = False
+    elif thin and thin_type != "False":
+        passes = (provisioned + size) / float(total) <= ratio and usable * ratio >= size
+    else:
+        passes = usable >= size
+    assert (fits(pool, kind, size) is None) is passes
+
+
+@pytest.mark.parametrize(
+    ("pool", "part"),
+    [
+        (Pool("p", 100, 50, 100), 1),
+        (replace(THIN, provisioned_gb=200), 0.25),
+        (replace(THIN, provisioned_gb=20), 1),
+        (replace(THIN, provisioned_gb=None), 1),
+        (replace(THIN, total_gb="unknown"), 1),
+        (replace(THIN, free_gb=120), 0),
+    ],
+)
+def test_the_written_part_of_what_is_promised(pool, part):
+    assert written_part(pool) == part
+
+
+def test_a_pool_without_valid_figures_names_them():
+    assert "0.5" in capacity_invalid(replace(THIN, max_over_subscription_ratio=0.5), PLAIN).message
+
+
+# -- what is under way -----------------------------------------------------------------------
+
+
+def moving(task_state, thin=False, source_thin=False):
+    share = replace(SHARE, status="migrating", task_state=task_state, size_gb=8)
+    return Inventory(
+        shares=[share],
+        instances={share.id: [instance(status="migrating"), instance(TARGET, "migrating_to")]},
+        pools=[
+            replace(POOL, thin_provisioning=thin, provisioned_gb=0),
+            Pool(SOURCE, 100, 75, 100, thin_provisioning=source_thin),
+        ],
+        share_types={"plain": PLAIN},
+    )
+
+
+@pytest.mark.parametrize(
+    ("task_state", "thin", "source_thin", "load"),
+    [
+        ("migration_starting", False, False, Load(8, 8)),
+        ("migration_driver_starting", False, True, Load(8, 8)),
+        ("migration_in_progress", True, True, Load(8, 2)),
+        ("data_copying_in_progress", False, False, None),
+        ("data_copying_in_progress", True, False, Load(0, 8)),
+        ("migration_driver_in_progress", True, True, Load(0, 2)),
+        ("data_copying_completed", True, False, None),
+        ("migration_driver_phase1_done", False, False, None),
+    ],
+)
+def test_what_is_in_flight_and_not_reported_yet(task_state, thin, source_thin, load):
+    found = in_flight(moving(task_state, thin, source_thin))
+    assert found.get(TARGET, Load()) == (load or Load())
+
+
+# -- one migration ---------------------------------------------------------------------------
+
+
+def stock(share=SHARE, **more):
+    return Inventory(
+        **{
+            "shares": [share],
+            "instances": {share.id: [instance()]},
+            "pools": [POOL],
+            "services": {"node@new": SERVICE},
+            "share_types": {"plain": PLAIN, "servers": SERVERS},
+            **more,
+        }
+    )
+
+
+def wish(destination=TARGET, **options):
+    return Migration(SHARE.id, SOURCE, destination, options=Options(**options))
+
+
+def test_one_migration_that_can_start():
+    assert start_blockers(stock(), wish()) == []
+
+
+@pytest.mark.parametrize(
+    ("inventory", "migration", "expected"),
+    [
+        (stock(), wish("node@new#nowhere"), ["pool_unknown"]),
+        (stock(), Migration("gone", SOURCE, TARGET), ["status"]),
+        (stock(replace(SHARE, status="error")), wish(None), ["status"]),
+        (stock(replace(SHARE, size_gb=51)), wish(), ["no_capacity"]),
+        (stock(), wish(new_share_type_id="servers"), ["share_network", "share_servers"]),
+        (stock(share_types={}), wish(), ["no_share_type"]),
+        (stock(services={}), wish(), ["service_missing"]),
+        (
+            stock(replace(SHARE, status="error", size_gb=51), services={}),
+            wish(),
+            ["status", "service_missing", "no_capacity"],
+        ),
+    ],
+)
+def test_one_migration_with_all_that_blocks_it(inventory, migration, expected):
+    assert codes(start_blockers(inventory, migration)) == expected
+
+
+def test_what_is_in_flight_counts_for_one_migration():
+    busy = moving("migration_starting")
+    other = replace(SHARE, id="id-2", size_gb=43)
+    inventory = stock(
+        other,
+        shares=[other, *busy.shares],
+        instances={**busy.instances, "id-2": [replace(instance(), share_id="id-2")]},
+    )
+    migration = Migration("id-2", SOURCE, TARGET)
+    assert codes(start_blockers(inventory, migration)) == ["no_capacity"]
+    free = replace(inventory, shares=[replace(other, size_gb=42), *busy.shares])
+    assert start_blockers(free, migration) == []

@@ -1,0 +1,201 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every row of the state table, and every branch of the function that reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.manila.migration.plugins.module_utils import states
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    CANCELLED,
+    CANCELLING,
+    COMPLETED,
+    COMPLETING,
+    COPIED,
+    COPYING,
+    FAILED,
+    IDLE,
+    STUCK,
+    Observation,
+    Place,
+    Target,
+    classify,
+)
+
+HERE, THERE = "a@src#p", "b@dst#p"
+TARGET = Target(THERE)
+
+# task_state, phase, mechanism, complete, cancel, progress; the table of share/api.py.
+ROWS = [
+    ("migration_starting", COPYING, None, False, False, 0),
+    ("migration_in_progress", COPYING, None, False, False, 0),
+    ("migration_driver_starting", COPYING, "driver", False, False, 0),
+    ("migration_driver_in_progress", COPYING, "driver", False, True, None),
+    ("migration_driver_phase1_done", COPIED, "driver", True, True, 100),
+    ("data_copying_starting", COPYING, "host", False, False, 0),
+    ("data_copying_in_progress", COPYING, "host", False, True, None),
+    ("data_copying_completing", COPYING, "host", False, False, 100),
+    ("data_copying_completed", COPIED, "host", True, True, 100),
+    ("data_copying_error", STUCK, "host", False, False, None),
+    ("data_copying_cancelled", CANCELLING, "host", False, False, None),
+    ("migration_completing", COMPLETING, None, False, False, None),
+    ("migration_cancel_in_progress", CANCELLING, None, False, False, None),
+    ("migration_success", COMPLETED, None, False, False, None),
+    ("migration_error", FAILED, None, False, False, None),
+    ("migration_cancelled", CANCELLED, None, False, False, None),
+]
+
+
+def seen(status: str, task_state: str | None, host: str = HERE, copies: int = 1) -> Observation:
+    places = (Place(host, status), Place("other@x#p", "migrating_to"))[:copies]
+    return Observation("s", status, host, task_state, places)
+
+
+@pytest.mark.parametrize(("name", "phase", "mechanism", "complete", "cancel", "progress"), ROWS)
+def test_table(name, phase, mechanism, complete, cancel, progress):
+    assert states.SHARE_STATES[name] == states.State(phase, mechanism, complete, cancel, progress)
+
+
+def test_table_has_no_other_rows():
+    assert set(states.SHARE_STATES) == {row[0] for row in ROWS}
+
+
+@pytest.mark.parametrize("name", [None, "", "no_such_state"])
+def test_unknown_task_states_say_nothing(name):
+    assert seen("available", name).state == states.State(IDLE)
+
+
+def test_only_ends_of_a_first_phase_can_be_completed():
+    completable = {name for name, state in states.SHARE_STATES.items() if state.complete}
+    assert completable == {"migration_driver_phase1_done", "data_copying_completed"}
+    assert all(states.SHARE_STATES[name].cancel for name in completable)
+
+
+def test_ends_are_no_running_phases():
+    assert {states.SHARE_STATES[name].phase for name in states.ENDS} == {
+        COMPLETED,
+        FAILED,
+        CANCELLED,
+    }
+    assert {COPYING, COPIED, COMPLETING, CANCELLING} == states.MIGRATING
+    assert states.MIGRATING - {COPIED} == states.BUSY
+    assert set(states.PHASES) >= {state.phase for state in states.SHARE_STATES.values()}
+
+
+@pytest.mark.parametrize(("name", "phase"), [(row[0], row[1]) for row in ROWS])
+def test_while_migrating_the_table_counts_but_ends_are_not_believed(name, phase):
+    expected = STUCK if name in states.ENDS else phase
+    assert classify(seen("migrating", name, copies=2), TARGET) == expected
+
+
+def test_migrating_without_a_task_state_is_stuck():
+    assert classify(seen("migrating", None), TARGET) == STUCK
+
+
+@pytest.mark.parametrize(
+    ("task_state", "copies", "phase"),
+    [
+        (None, 1, IDLE),
+        (None, 2, IDLE),
+        # Manila is still at work, though the share looks at rest.
+        ("migration_completing", 1, COMPLETING),
+        ("migration_completing", 2, COMPLETING),
+        ("data_copying_cancelled", 2, CANCELLING),
+        ("migration_cancel_in_progress", 1, CANCELLING),
+        # No migration works on an available share.
+        ("migration_starting", 1, IDLE),
+        ("migration_starting", 2, STUCK),
+        ("migration_in_progress", 1, IDLE),
+        ("data_copying_in_progress", 2, STUCK),
+        ("migration_driver_phase1_done", 1, IDLE),
+        ("data_copying_completed", 2, STUCK),
+        # A failed backup.
+        ("data_copying_error", 1, IDLE),
+        ("data_copying_error", 2, IDLE),
+        # Success at the source: a copy that was cancelled, or an earlier migration.
+        ("migration_success", 1, IDLE),
+        ("migration_error", 1, FAILED),
+        ("migration_error", 2, FAILED),
+        ("migration_cancelled", 1, CANCELLED),
+    ],
+)
+def test_available_at_the_source(task_state, copies, phase):
+    assert classify(seen("available", task_state, copies=copies), TARGET) == phase
+
+
+@pytest.mark.parametrize(
+    ("task_state", "copies", "phase"),
+    [
+        ("migration_success", 1, COMPLETED),
+        (None, 1, COMPLETED),  # it was created there, or reset
+        ("migration_error", 1, COMPLETED),  # the source's slow delete ends like this
+        ("migration_cancelled", 1, COMPLETED),
+        ("migration_success", 2, COMPLETING),
+        (None, 2, STUCK),
+        ("migration_error", 2, STUCK),
+        ("migration_completing", 2, COMPLETING),
+        ("migration_completing", 1, COMPLETING),
+        ("data_copying_error", 1, IDLE),
+    ],
+)
+def test_available_at_the_destination(task_state, copies, phase):
+    assert classify(seen("available", task_state, THERE, copies), TARGET) == phase
+
+
+def test_instances_that_were_not_asked_for_prove_nothing():
+    there = Observation("s", "available", THERE, "migration_success")
+    assert classify(there, TARGET) == COMPLETING
+    assert there.copies is None
+    assert there.destination is None
+
+
+@pytest.mark.parametrize(
+    ("status", "task_state", "phase"),
+    [
+        ("error", "migration_completing", COMPLETING),  # the instances change places
+        ("inactive", "migration_completing", COMPLETING),
+        ("error", "migration_error", STUCK),  # a cutover failed: both instances are in error
+        ("deleting", "migration_success", STUCK),
+        ("creating", None, IDLE),
+        ("extending", None, IDLE),
+        ("backup_creating", "data_copying_in_progress", STUCK),
+    ],
+)
+def test_other_statuses(status, task_state, phase):
+    assert classify(seen(status, task_state), TARGET) == phase
+
+
+@pytest.mark.parametrize(
+    ("target", "reached"),
+    [
+        (Target(), False),
+        (Target(THERE), False),
+        (Target(HERE), True),
+        (Target(HERE, "type-1"), True),
+        (Target(HERE, "type-2"), False),
+        (Target(HERE, None, "net-1"), True),
+        (Target(HERE, None, "net-2"), False),
+    ],
+)
+def test_a_target_is_a_place_a_type_and_a_network(target, reached):
+    there = Observation("s", "available", HERE, share_type_id="type-1", share_network_id="net-1")
+    assert target.reached_by(there) is reached
+
+
+@pytest.mark.parametrize(
+    ("status", "places", "destination"),
+    [
+        ("migrating", [(HERE, "migrating"), (THERE, "migrating_to")], THERE),
+        ("migrating", [(HERE, "migrating"), (THERE, "creating")], THERE),
+        ("migrating", [(HERE, "migrating")], None),
+        ("migrating", [(HERE, "migrating"), ("", "creating")], None),
+        ("migrating", [(HERE, "migrating"), (THERE, "migrating_to"), ("x@y#z", "error")], None),
+        ("available", [(HERE, "available"), (THERE, "deleting")], None),
+    ],
+)
+def test_the_destination_is_where_the_other_copy_is(status, places, destination):
+    there = Observation("s", status, HERE, None, tuple(Place(*place) for place in places))
+    assert there.destination == destination
+    assert there.copies == len(places)
