@@ -891,8 +891,13 @@ def follow(plan: Mapping[str, Any], agreed: Mapping[str, Any]) -> dict[str, Any]
             differences.append(Reason("new", f"{name} is at the source and not in the plan file"))
             continue
         old = agreed["migrations"][number]
+        migrations[number] = entry
         if entry["phase"] == IDLE:
-            entry = {**entry, "destination": old["destination"], "options": old["options"]}
+            migrations[number] = {
+                **entry,
+                "destination": old["destination"],
+                "options": old["options"],
+            }
         elif entry["destination"] != old["destination"]:
             differences.append(
                 Reason(
@@ -900,7 +905,6 @@ def follow(plan: Mapping[str, Any], agreed: Mapping[str, Any]) -> dict[str, Any]
                     f"{name} migrates to {entry['destination']}, not to {old['destination']}",
                 )
             )
-        migrations[number] = entry
     cannot = {entry["id"] for entry in plan["unplaced"] + plan["excluded"]}
     for number, old in enumerate(agreed["migrations"]):
         if number not in migrations and old["id"] not in cannot:

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every example of every module runs as it is printed, names aside."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+import yaml
+from conftest import ALPHA, Ansible, Manila
+
+# What the examples call something, and what it is called in the sandbox.
+NAMES = {
+    "mycloud": "sandbox",
+    "stor1@array7": "sandbox@alpha",
+    "stor2@array9#pool1": "sandbox@gamma#gold",
+    "stor2@array9": "sandbox@gamma",
+    "array7: array9": "pinned-alpha: replacement",
+    "new_share_type: array9": "new_share_type: replacement",
+    '"22:00"': '"00:00"',  # the window is open now
+    '"05:00"': '"23:59:59"',
+}
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        ["share_service"],
+        ["share_migration", "share_migration_info"],
+        ["evacuation_plan", "evacuation"],
+    ],
+    ids="-".join,
+)
+def test_examples(manila: Manila, ansible: Ansible, modules: list[str]) -> None:
+    manila.create("projects", ALPHA, share_type="pinned-alpha")
+    manila.create("scratch", ALPHA)
+    tasks = []
+    for module in modules:
+        text = examples(module)
+        for printed, real in NAMES.items():
+            text = text.replace(printed, real)
+        tasks += yaml.safe_load(text)
+    for task in tasks:
+        arguments = task.get("manila.migration.share_migration") or task.get(
+            "manila.migration.evacuation"
+        )
+        if arguments:
+            arguments["poll_interval"] = 0.5
+    run = ansible.tasks(*tasks)
+    assert run.returncode == 0, run.last
+    assert [one["task_name"] for one in run.results] == [task["name"] for task in tasks]
+
+
+def examples(module: str) -> str:
+    """What `ansible-doc` prints."""
+    name = f"manila.migration.{module}"
+    told = subprocess.run(
+        ["ansible-doc", "--json", name], capture_output=True, text=True, check=True
+    )
+    return str(json.loads(told.stdout)[name]["examples"])

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is written twice must agree: codes, defaults, names of modules."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.manila.migration.plugins.module_utils import engine
+from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
+
+ROOT = Path(__file__).parents[2]
+
+
+def documented(heading: str) -> list[str]:
+    page = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
+    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)
+
+
+def test_codes_of_reasons_are_documented() -> None:
+    assert documented("Why something can't move, or what to know before") == list(CODES)
+
+
+def test_codes_of_waiting_are_documented() -> None:
+    source = Path(engine.__file__).read_text(encoding="utf-8")
+    used = set(re.findall(r'Reason\(\s*"([a-z_]+)"', source)) | {"driver", "copy"}
+    assert used == set(documented("What a migration waits for"))
+
+
+def test_every_module_is_in_the_action_group() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    assert set(runtime["action_groups"]["all"]) == modules
+
+
+@pytest.mark.parametrize("role", [path.name for path in (ROOT / "roles").iterdir()])
+def test_defaults_of_a_role_are_as_documented(role: str) -> None:
+    folder = ROOT / "roles" / role
+    specs = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    options = specs["argument_specs"]["main"]["options"]
+    defaults = yaml.safe_load((folder / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    computed = {name for name, value in defaults.items() if "{{" in str(value)}
+    assert {name: spec["default"] for name, spec in options.items() if "default" in spec} == {
+        name: value for name, value in defaults.items() if name not in computed
+    }
+    assert set(defaults) <= set(options)
