@@ -268,6 +268,13 @@ def refuses_complete(migration: Migration, track: Track, seen: Observation) -> s
     return _elsewhere(migration, seen)
 
 
+def refuses_cancel(migration: Migration, seen: Observation) -> str | None:
+    """Why this migration must not be cancelled as it is now, None if it may."""
+    if seen.status != "migrating" or not seen.state.cancel:
+        return f"it can't be cancelled: status {seen.status!r}, task state {seen.task_state!r}"
+    return _elsewhere(migration, seen)
+
+
 def _elsewhere(migration: Migration, seen: Observation) -> str | None:
     if seen.host != migration.source:
         return f"it migrates from {seen.host}, not from {migration.source} as planned"

@@ -35,14 +35,21 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     decide,
     differences,
     looks,
+    refuses_cancel,
     refuses_complete,
     refuses_start,
+    withholds,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import Facts
 from ansible_collections.manila.migration.plugins.module_utils.states import COPYING, Observation
 
 SAMPLES = 4
 """How many migrations are asked for their progress a poll: what a poll costs must not grow."""
+
+
+GRACE = 10.0
+"""Seconds for which a share that is met copied is left alone: whoever was killed a moment ago may
+have sent the complete, and under load Manila takes 5 s to show it."""
 
 
 class Runner:
@@ -76,6 +83,7 @@ class Runner:
         self._report = report
         self._sleep = sleep
         self._polls = 0
+        self._before: Observation | None = None
 
     def track(self, migration: Migration) -> Track:
         """What is known of one migration of the plan."""
@@ -83,7 +91,7 @@ class Runner:
 
     def preview(self) -> Decision:
         """Read and decide, and do nothing: what there is to do, and what everything waits for."""
-        limits = replace(self.limits, rehearsal=True)
+        limits = replace(self.limits, rehearsal=True, grace=0)
         decision = self._poll(limits)
         self.memory = decision.memory
         return decision
@@ -194,18 +202,35 @@ class Runner:
 
     def _refused(self, action: Action) -> str:
         """Say whether a refusal is final; if the share has changed, the next reading tells."""
-        seen = self._look(action)
-        track = self.track(action.migration)
-        return REFUSED if seen and seen.task_state == track.task_state else OUTDATED
+        try:
+            seen = self._look(action)
+        except CloudError:
+            return REFUSED
+        before = self._before
+        same = (
+            seen and before and (seen.status, seen.task_state) == (before.status, before.task_state)
+        )
+        return REFUSED if same else OUTDATED
+
+    def _ready(self, action: Action, refuses: Callable[[Observation], str | None]) -> bool:
+        """Look once more right before something is sent, and tell the engine if it must not be."""
+        self._before = self._look(action)
+        if (
+            self._before is None
+            or refuses(self._before)
+            or withholds(action, self.memory, self.limits, self.cloud.now())
+        ):
+            self._tell(action, OUTDATED)
+            return False
+        return True
 
     def _start(self, action: Action) -> None:
-        seen = self._look(action)
         migration = action.migration
-        if seen is None or refuses_start(migration, seen) or not migration.destination:
-            self._tell(action, OUTDATED)
-            return
-        self.cloud.start(migration.id, migration.destination, migration.options)
-        self._tell(action, ACCEPTED)
+        if migration.destination and self._ready(
+            action, lambda seen: refuses_start(migration, seen)
+        ):
+            self.cloud.start(migration.id, migration.destination, migration.options)
+            self._tell(action, ACCEPTED)
 
     def _complete(self, action: Action) -> None:
         migration = action.migration
@@ -218,16 +243,16 @@ class Runner:
             },
         )
         # The last look comes right before the sending: a second complete would destroy.
-        seen = self._look(action)
-        if seen is None or refuses_complete(migration, self.track(migration), seen):
-            self._tell(action, OUTDATED)
-            return
-        self.cloud.complete(migration.id)
-        self._tell(action, ACCEPTED)
+        track = self.track(migration)
+        if self._ready(action, lambda seen: refuses_complete(migration, track, seen)):
+            self.cloud.complete(migration.id)
+            self._tell(action, ACCEPTED)
 
     def _cancel(self, action: Action) -> None:
-        self.cloud.cancel(action.migration.id)
-        self._tell(action, ACCEPTED)
+        migration = action.migration
+        if self._ready(action, lambda seen: refuses_cancel(migration, seen)):
+            self.cloud.cancel(migration.id)
+            self._tell(action, ACCEPTED)
 
     def _verify(self, action: Action) -> None:
         migration = action.migration

@@ -73,6 +73,9 @@ SHARE_STATES: dict[str, State] = {
 
 ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"})
 
+GOING = frozenset({"inactive", "deleting"})
+"""Statuses of the source's instance between cutover and its end."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -175,7 +178,11 @@ def _classify_available(seen: Observation, state: State, target: Target) -> str:
     if target.reached_by(seen) and (state.phase == IDLE or seen.task_state in ENDS):
         if seen.copies == 1:
             return COMPLETED
-        return COMPLETING if seen.task_state == "migration_success" else STUCK
+        # Manila writes migration_success when the source is gone: seen a moment apart, it may
+        # still be on its way out.  Any other second copy is a leftover.
+        others = [one for one in seen.instances or () if one.host != seen.host]
+        going = all(one.status in GOING for one in others)
+        return COMPLETING if seen.task_state == "migration_success" and going else STUCK
     if seen.task_state == "data_copying_error":
         return IDLE  # a failed backup: a migration's would have left the share `migrating`
     if seen.task_state == "migration_success":

@@ -145,7 +145,7 @@ migrations:
       type: str
     waiting_for:
       description: >-
-        C(code), C(message) and C(since). Codes are V(slot), V(window), V(window_over), V(failures),
+        C(code), C(message) and C(since). Codes are V(slot), V(grace), V(window), V(window_over), V(failures),
         V(not_started), V(service_down), V(service_disabled), V(driver), V(copy), V(completing),
         V(cancelling), V(answer), V(unclear) and V(operator).
       type: dict
@@ -178,7 +178,7 @@ from ansible_collections.manila.migration.plugins.module_utils.report import (
     migration_lines,
     status_line,
 )
-from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
+from ansible_collections.manila.migration.plugins.module_utils.runner import GRACE, Runner
 from ansible_collections.manila.migration.plugins.module_utils.states import FAILED
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
 
@@ -251,6 +251,7 @@ class EvacuationModule(MigrationModule):
             max_failures=self.params["max_failures"],
             window=window,
             start_new=self.params["start_new"],
+            grace=GRACE,
         )
 
     def _report(self, runner: Runner) -> None:

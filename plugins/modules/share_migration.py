@@ -218,7 +218,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Share,
     is_pool,
 )
-from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
+from ansible_collections.manila.migration.plugins.module_utils.runner import GRACE, Runner
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
     COMPLETED,
@@ -299,6 +299,7 @@ class ShareMigrationModule(MigrationModule):
             goal=GOALS[self.params["state"]],
             max_parallel=math.inf,
             max_parallel_per_pool=math.inf,
+            grace=GRACE if self.params["wait"] else 0,
         )
         runner = Runner(
             cloud,

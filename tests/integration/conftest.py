@@ -146,6 +146,7 @@ class Ansible:
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
             "ANSIBLE_LOCALHOST_WARNING": "False",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
+            "PWD": str(folder),  # as a shell would have it
             "ANSIBLE_HOME": str(folder / "ansible-home"),
         }
 

@@ -253,26 +253,56 @@ def test_closed_window_and_dead_service_are_waited_for(manila: Manila, ansible: 
     assert cutover.returncode == 0, cutover.stdout
 
 
+def test_bad_input_of_the_modules(manila: Manila, ansible: Ansible) -> None:
+    manila.create("one", ALPHA, share_type="pinned-alpha")
+    world = manila.snapshot_of_world()
+    plan = {"source": "sandbox@alpha"}
+    drive = {"plan": {"version": 1, "migrations": []}}
+    entry = {"id": "x", "source": ALPHA, "destination": BETA}
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("evacuation_plan", {"source": "sandbox"}, "write it as host@backend"),
+        ("evacuation_plan", {"source": "sandbox@nope"}, "sandbox@nope"),
+        ("evacuation_plan", {**plan, "destinations": ["sandbox@nope"]}, "sandbox@nope"),
+        ("evacuation_plan", {**plan, "destinations": ["sandbox@alpha"]}, "is the source"),
+        ("evacuation_plan", {**plan, "share_type_map": {"nope": "replacement"}}, "'nope'"),
+        ("evacuation_plan", {**plan, "share_type_map": {"pinned-alpha": "nope"}}, "'nope'"),
+        ("evacuation_plan", {**plan, "mechanism": "host", "require": ["writable"]}, "writable"),
+        ("evacuation_plan", {**plan, "baseline": {"version": 7}}, "version 7"),
+        ("evacuation_plan", {**plan, "cloud": "nope"}, "nope was not found"),
+        ("evacuation_plan", {**plan, "cloud": "sandbox-member"}, "admin role"),
+        ("evacuation_plan", {**plan, "cloud": "sandbox-unreachable"}, "no answer"),
+        ("evacuation", {"plan": {"version": 1}}, "no list of migrations"),
+        ("evacuation", {"plan": {**drive["plan"], "migrations": [entry, entry]}}, "repeats"),
+        ("evacuation", {**drive, "max_parallel": 0}, "at least 1"),
+        ("evacuation", {**drive, "max_failures": 0}, "at least 1"),
+        ("evacuation", {**drive, "cutover_window": {"start": "25:00", "end": "1:00"}}, "25:00"),
+        ("evacuation", {**drive, "cloud": "sandbox-member"}, "admin role"),
+    ]
+    results = ansible.tasks(
+        *(
+            {f"manila.migration.{module}": arguments, "ignore_errors": True}
+            for module, arguments, _text in cases
+        )
+    ).results
+    for result, (_module, arguments, text) in zip(results, cases, strict=True):
+        assert result["failed"], arguments
+        assert text in result["msg"], (arguments, result["msg"])
+        assert "\n" not in result["msg"]
+    assert manila.snapshot_of_world() == world
+
+
 @pytest.mark.parametrize(
     ("variables", "text"),
     [
-        ({"evacuate_source": "sandbox"}, "write it as host@backend or host@backend#pool"),
-        ({"evacuate_source": "sandbox@nope"}, "sandbox@nope"),
-        ({"evacuate_destinations": ["sandbox@nope"]}, "sandbox@nope"),
-        ({"evacuate_destinations": ["sandbox@alpha"]}, "sandbox@alpha"),
-        ({"evacuate_share_type_map": {"nope": "replacement"}}, "nope"),
-        ({"evacuate_share_type_map": {"pinned-alpha": "nope"}}, "nope"),
-        ({"evacuate_mechanism": "host", "evacuate_require": ["writable"]}, "writable"),
         ({"evacuate_phase": "explode"}, "explode"),
-        ({"evacuate_max_parallel": 0}, "at least 1"),
-        ({"evacuate_cutover_window": {"start": "25:00", "end": "26:00"}}, "25:00"),
-        ({"evacuate_cloud": "nope"}, "nope was not found"),
-        ({"evacuate_cloud": "sandbox-member"}, "admin role"),
-        ({"evacuate_cloud": "sandbox-unreachable"}, "no answer"),
+        ({"evacuate_destinations": ["sandbox@nope"]}, "sandbox@nope"),
     ],
 )
-def test_bad_input(manila: Manila, ansible: Ansible, variables: dict[str, Any], text: str) -> None:
+def test_bad_input_of_the_playbook(
+    manila: Manila, ansible: Ansible, variables: dict[str, Any], text: str
+) -> None:
     world = manila.snapshot_of_world()
     run = ansible.evacuate(variables.pop("evacuate_phase", "copy"), **variables)
-    assert run.returncode == 2 and text in run.last["msg"], run.last
+    assert run.returncode == 2
+    assert text in run.last["msg"]
     assert manila.snapshot_of_world() == world

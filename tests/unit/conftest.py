@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 TIMES = float(os.environ.get("MANILA_MIGRATION_EXAMPLES", "1"))
 
@@ -21,6 +21,7 @@ settings.register_profile(
     database=None,
     derandomize=TIMES == 1,
     max_examples=max(1, int(100 * TIMES)),
+    phases=[phase for phase in Phase if phase is not Phase.explain],  # it costs minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("manila_migration")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from ansible_collections.manila.migration.plugins.module_utils import engine
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
 

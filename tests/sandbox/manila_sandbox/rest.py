@@ -71,7 +71,7 @@ class Cloud:
                     "scope": {"project": {"name": self._project, "domain": domain}},
                 }
             }
-            _, headers = request("POST", f"{self._settings.auth_url}/auth/tokens", body)
+            _answer, headers = request("POST", f"{self._settings.auth_url}/auth/tokens", body)
             self._token = headers["X-Subject-Token"]
         return self._token
 

@@ -140,7 +140,7 @@ class Services:
     def _arguments(self, name: str) -> list[str]:
         """Return what the launcher is given for a service."""
         etc = self.settings.paths.etc
-        service, _, backend = name.partition("@")
+        service, _at, backend = name.partition("@")
         port = self._port(name) or 0
         arguments = [service, str(port)]
         if name != "keystone":
@@ -191,7 +191,7 @@ class Services:
             return False
         for name in names:
             note = self.table.note(name)
-            binary, _, backend = name.partition("@")
+            binary, _at, backend = name.partition("@")
             host = f"{HOST}@{backend}" if backend else HOST
             if note is None or not any(
                 entry["binary"] == binary

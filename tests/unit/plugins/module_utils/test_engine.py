@@ -581,6 +581,15 @@ def test_a_failed_cutover_that_leaves_two_instances_is_not_forgotten():
     assert "Manila reports 'migration_error'" in error
 
 
+def test_a_leftover_beside_a_success_does_not_wait_for_ever():
+    loop = story(goal=COMPLETED)
+    loop.manila.teleport("s0", NEW)
+    loop.manila.leave_behind("s0", OLD)
+    outcome, error = ends(loop)
+    assert (outcome, sent(loop)) == (FAILED, [])
+    assert "task state 'migration_success', 2 instances" in error
+
+
 # -- answers that got lost -------------------------------------------------------------------
 
 

@@ -52,7 +52,23 @@ IDLE_STATES = {
     "backup failed": "data_copying_error",
 }
 CLEAN = (*IDLE_STATES, "there already", "copied by driver", "copied by host")
-DIRTY = ("copied elsewhere", "gone", "moved away", "leftover instance", "stuck", "rules in error")
+DIRTY = (
+    "copied elsewhere",
+    "gone",
+    "moved away",
+    "leftover instance",
+    "leftover there",
+    "stuck",
+    "rules in error",
+)
+
+TOGETHER = (
+    frozenset({"data_crash", "repair_in_the_open"}),
+    frozenset({"false_data_error"}),
+    frozenset({"answer_lost_later", "share_manager_away"}),
+    frozenset({"answer_lost_done", "answer_lost_never"}),
+)
+"""Faults that are worst together, or that a draw of a few among many seldom meets."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,9 @@ def _meet(manila: Manila, share_id: str, how: str, driver: bool, pool: int) -> M
     elif how == "leftover instance":
         manila.leave_behind(share_id, destination)
         share.task_state = "migration_error"
+    elif how == "leftover there":
+        manila.teleport(share_id, destination)
+        manila.leave_behind(share_id, SOURCE)
     elif how == "stuck":
         manila.rest(share_id, "data_copying_error", destination)
     elif how == "rules in error":
@@ -168,6 +187,14 @@ def _deed(manila: Manila, fault: str, rng: random.Random):
     return act
 
 
+def _some(faults: frozenset[str]) -> st.SearchStrategy[frozenset[str]]:
+    if not faults:
+        return st.just(frozenset())
+    drawn = st.frozensets(st.sampled_from(sorted(faults)), max_size=3)
+    together = [some for some in TOGETHER if some <= faults]
+    return st.one_of(drawn, st.sampled_from(together)) if together else drawn
+
+
 def worlds(
     faults: frozenset[str] = frozenset(),
     states: tuple[str, ...] = CLEAN,
@@ -177,9 +204,7 @@ def worlds(
     share = st.tuples(st.sampled_from(states), st.booleans(), st.integers(0, len(POOLS) - 1))
     chosen = {
         "shares": st.lists(share, min_size=1, max_size=6).map(tuple),
-        "faults": st.frozensets(st.sampled_from(sorted(faults)), max_size=3)
-        if faults
-        else st.just(frozenset()),
+        "faults": _some(faults),
         "goal": st.sampled_from(goals),
         "max_parallel": st.integers(1, 4),
         "max_parallel_per_pool": st.integers(1, 3),

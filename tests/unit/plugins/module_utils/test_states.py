@@ -132,7 +132,7 @@ def test_available_at_the_source(task_state, copies, phase):
         (None, 1, COMPLETED),  # it was created there, or reset
         ("migration_error", 1, COMPLETED),  # the source's slow delete ends like this
         ("migration_cancelled", 1, COMPLETED),
-        ("migration_success", 2, COMPLETING),
+        ("migration_success", 2, STUCK),  # a leftover
         (None, 2, STUCK),
         ("migration_error", 2, STUCK),
         ("migration_completing", 2, COMPLETING),
@@ -142,6 +142,22 @@ def test_available_at_the_source(task_state, copies, phase):
 )
 def test_available_at_the_destination(task_state, copies, phase):
     assert classify(seen("available", task_state, THERE, copies), TARGET) == phase
+
+
+@pytest.mark.parametrize(
+    ("status", "task_state", "phase"),
+    [
+        ("inactive", "migration_success", COMPLETING),  # the instances were read a moment before
+        ("deleting", "migration_success", COMPLETING),
+        ("deleting", "migration_error", STUCK),
+        ("error", "migration_success", STUCK),
+        ("available", "migration_success", STUCK),
+    ],
+)
+def test_a_second_copy_at_the_source(status, task_state, phase):
+    places = (Place(THERE, "available"), Place(HERE, status))
+    there = Observation("s", "available", THERE, task_state, places)
+    assert classify(there, TARGET) == phase
 
 
 def test_instances_that_were_not_asked_for_prove_nothing():
