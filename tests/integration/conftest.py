@@ -209,8 +209,12 @@ class Ansible:
             *options,
             evacuate_cloud=CLOUD,
             evacuate_phase=phase,
-            evacuate_poll_interval=1,
-            **{"evacuate_source": "sandbox@alpha", **variables},
+            evacuate_poll_interval=0.5,
+            **{
+                "evacuate_source": "sandbox@alpha",
+                "evacuate_max_parallel_per_pool": 5,
+                **variables,
+            },
         )
 
 

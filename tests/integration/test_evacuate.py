@@ -187,7 +187,7 @@ def _modules() -> list[str]:
 
 
 def test_caps_hold_and_count_what_others_started(manila: Manila, ansible: Ansible) -> None:
-    sandbox("speed", "--copy-seconds", "8")
+    sandbox("speed", "--copy-seconds", "600")
     foreign = manila.create("foreign", GAMMA)
     shares = fill(manila, 6)
     manila.start(foreign, BETA)
