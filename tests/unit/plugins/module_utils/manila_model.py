@@ -232,7 +232,7 @@ class Manila:
         """Let time pass, and everybody work."""
         end = self.now + seconds
         while self._queue and self._queue[0][0] <= end:
-            self.now, _, flow = heapq.heappop(self._queue)
+            self.now, _unused, flow = heapq.heappop(self._queue)
             try:
                 pause = next(flow)
             except StopIteration:
@@ -599,7 +599,7 @@ class Manila:
             yield self.pace.copy / 3
             share.task_state = "data_copying_error"  # and the copy goes on
         pieces = 4
-        for _ in range(pieces):
+        for _unused in range(pieces):
             # `cancel` is looked at between two files.
             yield self.pace.copy * self._rng.uniform(0.5, 1.5) / pieces
             if share.attempt != attempt or copy not in share.instances:

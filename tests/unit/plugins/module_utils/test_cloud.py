@@ -274,7 +274,7 @@ def test_the_clock_of_the_server(session):
     "trouble", [429, 500, 502, 503, 504, CUT, LATE], ids=lambda one: str(one)[:12]
 )
 def test_reads_are_repeated_with_growing_pauses(session, clock, trouble):
-    for _ in range(3):
+    for _unused in range(3):
         if isinstance(trouble, int):
             session.expect("GET", "/shares/s1", refusal("busy", trouble), trouble)
         else:
@@ -287,7 +287,7 @@ def test_reads_are_repeated_with_growing_pauses(session, clock, trouble):
 
 
 def test_reads_are_not_repeated_for_ever(session, clock):
-    for _ in range(10):
+    for _unused in range(10):
         session.expect("GET", "/shares/s1", refusal("busy", 503), 503)
     with pytest.raises(CloudError, match=r"^Could not read share s1: .*busy") as error:
         open_door(session, clock).share("s1")
@@ -527,7 +527,7 @@ def test_a_share_by_name_or_id(session):
 
 def test_share_types_by_name_or_id(session):
     types = [{"id": "t1", "name": "gold", "extra_specs": {"a": "b"}}, {"id": "t2", "name": "tin"}]
-    for _ in range(3):
+    for _unused in range(3):
         session.expect("GET", "/types?is_public=all", {"share_types": types})
     cloud = open_door(session)
     assert cloud.find_share_type("gold").extra_specs == {"a": "b"}
@@ -538,7 +538,7 @@ def test_share_types_by_name_or_id(session):
 
 def test_share_networks_by_name_or_id(session):
     networks = [{"id": "n1", "name": "a"}, {"id": "n2", "name": "b"}, {"id": "n3", "name": "b"}]
-    for _ in range(3):
+    for _unused in range(3):
         session.expect("GET", "/share-networks/detail?all_tenants=1", {"share_networks": networks})
     cloud = open_door(session)
     assert cloud.find_share_network("a") == "n1"

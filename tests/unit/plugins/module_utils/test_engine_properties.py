@@ -103,7 +103,7 @@ class World:
             manila.at(rng.uniform(0, 1200), _attempt(manila, "start", other, rng.choice(POOLS)))
             manila.at(rng.uniform(600, 3000), _attempt(manila, "complete", other))
         for fault in self.faults & (FOREIGN | {"share_manager_away"}):
-            for _ in range(3):
+            for _unused in range(3):
                 manila.at(rng.uniform(0, 2400), _deed(manila, fault, rng))
         # A little before, so that things that were met are older than the run.
         manila.advance(1.0)
