@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         """Run the module and return its result."""
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
-        alone = self._task.check_mode or args.get("progress_file")
+        alone = self._task.check_mode or args.get("progress_file") or self._play_context.become
         if alone or self._connection.transport != "local":
             return {**result, **self._module(args, task_vars)}
         folder = tempfile.mkdtemp(prefix="manila-migration-")
@@ -57,8 +57,13 @@ class ActionModule(ActionBase):
         path = os.path.join(folder, "progress")
         outcome: dict[str, Any] = {}
 
+        raised: list[BaseException] = []
+
         def execute() -> None:
-            outcome.update(self._module({**args, "progress_file": path}, task_vars))
+            try:
+                outcome.update(self._module({**args, "progress_file": path}, task_vars))
+            except BaseException as error:  # told by the task, not by the thread
+                raised.append(error)
 
         parent = os.getppid()
         with open(path, "a+", encoding="utf-8") as progress, open(path + ".lock", "w") as lease:
@@ -73,6 +78,8 @@ class ActionModule(ActionBase):
                 if os.getppid() != parent:
                     break
             self._show(progress)
+        if raised:
+            raise raised[0]
         return outcome or {"failed": True, "msg": "The evacuation ended without a result."}
 
     def _show(self, progress: Any) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of how long a module waits, and of what it demands of a migration."""
+"""Documentation of how long a module waits, and how often it looks."""
 
 from __future__ import annotations
 

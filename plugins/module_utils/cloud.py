@@ -50,6 +50,7 @@ OLDEST_API = "2.73"
 """The newest API of Manila 15 (Zed), the oldest release this collection is tested with."""
 
 SHARE_MANAGER = "manila-share"
+SCHEDULER = "manila-scheduler"
 DATA = "manila-data"
 
 _FEW = 4
@@ -109,7 +110,7 @@ class Cloud:
         config = connection.config
         try:
             endpoint = config.get_session_client("shared-file-system").get_endpoint()
-        except keystone_errors.ClientException as error:
+        except Exception as error:  # plugins of keystoneauth raise bare ones for what is missing
             raise CloudError(_sentence(error, _auth_url(config)), _status(error)) from None
         if not endpoint:
             raise CloudError(
@@ -175,15 +176,21 @@ class Cloud:
             self._sleep(pause)
             pause = min(pause * 2, 15.0)
 
-    def _get(self, path: str, what: str, **query: str) -> dict[str, Any]:
+    def _get(self, path: str, key: str, what: str, **query: str) -> Any:
+        """What a GET answers under ``key``."""
         url = path + (f"?{urlencode(query)}" if query else "")
         _response, body = self._read(lambda: self._client.client.get(url), what)
-        return body or {}
+        if not isinstance(body, dict) or key not in body:
+            raise NotFound(
+                f"Could not read {what}: the answer has no {key!r}; what answers at {path} is not "
+                "what was expected of Manila."
+            )
+        return body[key]
 
     def share(self, share_id: str) -> Share:
         """One share by its ID.  Raises NotFound."""
-        body = self._get(f"/shares/{quote(share_id)}", f"share {share_id}")
-        return _share(body["share"])
+        path = f"/shares/{quote(share_id, safe='')}"
+        return _share(self._get(path, "share", f"share {share_id}"))
 
     def find_share(self, name_or_id: str) -> Share:
         """One share by its ID or by a name that only one share has.  Raises CloudError."""
@@ -207,8 +214,10 @@ class Cloud:
         Sends no ``limit``: with one, shares that have two instances repeat across pages, and
         the pages' markers are ignored (db/sqlalchemy/api.py).
         """
-        body = self._get("/shares/detail", "the list of shares", all_tenants="1", **filters)
-        unique = {share["id"]: _share(share) for share in body["shares"]}
+        listed = self._get(
+            "/shares/detail", "shares", "the list of shares", all_tenants="1", **filters
+        )
+        unique = {share["id"]: _share(share) for share in listed}
         return list(unique.values())
 
     def soft_deleted_shares(self) -> list[Share]:
@@ -220,8 +229,10 @@ class Cloud:
     def instances(self, host: str | None = None) -> list[Instance]:
         """Share instances, all or those at ``host`` (a back end, with its pools, or a pool)."""
         query = {"host": host} if host else {}
-        body = self._get("/share_instances", "the list of share instances", **query)
-        found = [_instance(instance) for instance in body["share_instances"]]
+        listed = self._get(
+            "/share_instances", "share_instances", "the list of share instances", **query
+        )
+        found = [_instance(instance) for instance in listed]
         if host is None:
             return found
         # Manila's filter matches prefixes: backend `nfs` would bring `nfs2` along.
@@ -229,8 +240,12 @@ class Cloud:
 
     def instances_of(self, share_id: str) -> list[Instance]:
         """The instances of one share."""
-        body = self._get(f"/shares/{quote(share_id)}/instances", f"the instances of {share_id}")
-        return [_instance(instance) for instance in body["share_instances"]]
+        listed = self._get(
+            f"/shares/{quote(share_id, safe='')}/instances",
+            "share_instances",
+            f"the instances of {share_id}",
+        )
+        return [_instance(instance) for instance in listed]
 
     def migrating(self) -> list[Observation]:
         """What migrates in the whole cloud, whoever started it: one request."""
@@ -277,14 +292,23 @@ class Cloud:
         share = self.share(share_id)
         instances = self.instances_of(share_id)
         rules = self._get(
-            "/share-access-rules", f"the access rules of {share_id}", share_id=share_id
-        )["access_list"]
+            "/share-access-rules",
+            "access_list",
+            f"the access rules of {share_id}",
+            share_id=share_id,
+        )
         snapshots = self._get(
-            "/snapshots/detail", f"the snapshots of {share_id}", all_tenants="1", share_id=share_id
-        )["snapshots"]
+            "/snapshots/detail",
+            "snapshots",
+            f"the snapshots of {share_id}",
+            all_tenants="1",
+            share_id=share_id,
+        )
         exports = self._get(
-            f"/shares/{quote(share_id)}/export_locations", f"the export locations of {share_id}"
-        )["export_locations"]
+            f"/shares/{quote(share_id, safe='')}/export_locations",
+            "export_locations",
+            f"the export locations of {share_id}",
+        )
         return Facts(
             host=share.host,
             status=share.status,
@@ -309,11 +333,12 @@ class Cloud:
             # Manila hands out at most 1000 of these at a time (osapi_max_limit).
             page = self._get(
                 "/snapshots/detail",
+                "snapshots",
                 "the list of snapshots",
                 all_tenants="1",
                 limit="1000",
                 offset=str(offset),
-            )["snapshots"]
+            )
             for snapshot in page:
                 counts[snapshot["share_id"]] = counts.get(snapshot["share_id"], 0) + 1
             if len(page) < 1000:
@@ -322,26 +347,24 @@ class Cloud:
 
     def pools(self) -> list[Pool]:
         """Every pool that the scheduler has heard of, those of disabled services too."""
-        body = self._get("/scheduler-stats/pools/detail", "the list of pools")
-        return [_pool(pool) for pool in body["pools"]]
+        listed = self._get("/scheduler-stats/pools/detail", "pools", "the list of pools")
+        return [_pool(pool) for pool in listed]
 
-    def services(self, binary: str | None = None) -> list[Service]:
+    def services(self) -> list[Service]:
         """Manila's services.  Raises CloudError with a clear word for users who may not see them."""
-        query = {"binary": binary} if binary else {}
-        body = self._get("/services", "the list of services", **query)["services"]
         now = self.now()
-        return [_service(service, now) for service in body]
+        listed = self._get("/services", "services", "the list of services")
+        return [_service(service, now) for service in listed]
 
     def share_managers(self) -> dict[str, Service]:
         """The manila-share services by ``host@backend``."""
-        return {service.host: service for service in self.services(SHARE_MANAGER)}
+        return {one.host: one for one in self.services() if one.binary == SHARE_MANAGER}
 
     def share_types(self) -> list[ShareType]:
         """All share types, private ones too."""
-        body = self._get("/types", "the list of share types", is_public="all")
+        listed = self._get("/types", "share_types", "the list of share types", is_public="all")
         return [
-            ShareType(one["id"], one["name"], dict(one.get("extra_specs") or {}))
-            for one in body["share_types"]
+            ShareType(one["id"], one["name"], dict(one.get("extra_specs") or {})) for one in listed
         ]
 
     def find_share_type(self, name_or_id: str) -> ShareType:
@@ -356,8 +379,11 @@ class Cloud:
     def find_share_network(self, name_or_id: str) -> str:
         """The ID of a share network, by name or ID.  Raises CloudError."""
         networks = self._get(
-            "/share-networks/detail", "the list of share networks", all_tenants="1"
-        )["share_networks"]
+            "/share-networks/detail",
+            "share_networks",
+            "the list of share networks",
+            all_tenants="1",
+        )
         found = [one["id"] for one in networks if name_or_id in (one["id"], one["name"])]
         if not found:
             raise NotFound(f"There is no share network with the name or ID {name_or_id!r}.")
@@ -519,6 +545,7 @@ def _service(body: Mapping[str, Any], now: float) -> Service:
         # 60 s is Manila's default for service_down_time; a cloud with a longer one reports
         # often enough all the same (report_interval, 10 s).
         fresh=beat is None or now - beat <= 60,
+        beat=beat,
         disabled_reason=body.get("disabled_reason"),
         zone=body.get("zone"),
         updated_at=body.get("updated_at"),

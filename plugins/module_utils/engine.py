@@ -39,6 +39,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COPIED,
     COPYING,
     FAILED,
+    HOST,
     IDLE,
     MIGRATING,
     STUCK,
@@ -107,12 +108,14 @@ class Reading:
 
     ``seen`` holds everything that migrates in the cloud, whoever started it, and what was looked
     at beside that; ``gone`` what was looked at and doesn't exist; ``services`` the manila-share
-    services by ``host@backend`` (empty: not known).
+    services by ``host@backend`` (empty: not known); ``workers`` whether any service of another
+    binary is up and enabled.
     """
 
     seen: Mapping[str, Observation] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     services: Mapping[str, Service] = field(default_factory=dict)
+    workers: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -301,6 +304,9 @@ def advance(
     if track.settled:
         return track
     if gone:
+        if not track.ours and not track.sent:
+            # Its owner deleted it in time: nothing is left to be moved.
+            return replace(track, outcome=REACHED, want=None, waiting_for=None)
         return _fail(track, f"{migration.label} does not exist any more.")
     if seen is None:
         return track
@@ -424,7 +430,8 @@ def _advance_stuck(
 ) -> Track:
     # Most such states are passed through in seconds: an error is written before the status, a
     # slow delete of the source leaves two instances for minutes.  Patience, then a clear word.
-    since = track.since if track.since is not None else now
+    # What is met in the middle may just have got there: the times of its instances don't tell.
+    since = max(_else(track.since, now), _else(track.met_at, now))
     if now - since < limits.patience:
         return replace(track, look=True)
     copies = "" if seen.copies is None else f", {seen.copies} instances"
@@ -474,6 +481,10 @@ def _advance_resting(
             f"{seen.task_state!r}) and no destination is given to start it.",
         )
     refusal = refuses_start(migration, seen)
+    passing = seen.status not in ("available", "error") and seen.host == migration.source
+    if refusal and passing and now - _else(track.met_at, now) < limits.patience:
+        # Its owner extends it, say: that is no failure of ours.
+        return replace(track, look=True)
     if refusal:
         return _fail(track, f"{migration.label} is not started: {refusal}.")
     return replace(track, want=START)
@@ -522,6 +533,10 @@ def _advance_ended(
 def _unchanged_since(track: Track, verb: str) -> bool:
     """Whether its state is still the one in which ``verb`` was sent: then it tells nothing new."""
     return track.since is None or track.since <= track.sent_at[verb]
+
+
+def _else(moment: float | None, now: float) -> float:
+    return now if moment is None else moment
 
 
 def _fail(track: Track, error: str) -> Track:
@@ -621,7 +636,8 @@ def decide(
             else:
                 actions.append(Action(verb, migration))
                 if limits.rehearsal:
-                    tracks[migration.id] = _waits(track, _NOBODY[verb], now)
+                    reason = _FAILED_BEFORE if track.phase == FAILED else _NOBODY[verb]
+                    tracks[migration.id] = _waits(track, reason, now)
                 else:
                     slots.take(now, *pools)
     for migration in plan:
@@ -657,6 +673,11 @@ _NOBODY = {
     START: Reason("operator", "nothing hinders it, and nobody has started it"),
     COMPLETE: Reason("operator", "it is copied, and waits for somebody to cut over"),
 }
+
+_FAILED_BEFORE = Reason(
+    "operator",
+    "its last migration failed (the reason is in Manila's logs), and nobody has started it again",
+)
 
 _ENDS_THE_WAIT = frozenset({"failures", "not_started", "window_over"})
 """Reasons that no waiting will lift."""
@@ -715,8 +736,13 @@ def _hold(
         if opens is None:
             return Reason("window_over", "it is copied, and the cutover window is over")
         return Reason("window", f"it is copied, the cutover window opens at {timestamp(opens)}")
-    rested = now - (track.met_at if track.met_at is not None else now)
-    if verb == COMPLETE and START not in track.sent and rested < limits.grace:
+    met_at = _else(track.met_at, now)
+    rested = now - met_at
+    source = reading.services.get(backend_of(migration.source))
+    # A manager that just died still counts as alive, and carries out at its return what was sent.
+    silent = source is not None and source.beat is not None and source.beat <= met_at
+    unsure = rested < limits.grace or silent
+    if verb == COMPLETE and START not in track.sent and limits.grace and unsure:
         return Reason(
             "grace",
             f"it was met copied; for {limits.grace:.0f} s it could be that another process has "
@@ -753,6 +779,8 @@ def _running_reason(migration: Migration, track: Track, reading: Reading) -> Rea
         down = _service_down(host, reading)
         if down:
             return down
+    if track.phase in (IDLE, FAILED, CANCELLED) and START not in track.sent:
+        return Reason("status", "its status does not allow a start yet")
     if START in track.sent and track.phase in (IDLE, FAILED, CANCELLED):
         return Reason("answer", "the answer to its start was lost; Manila may carry it out later")
     if track.phase == COPIED and track.sent.get(COMPLETE) == UNKNOWN:
@@ -763,12 +791,25 @@ def _running_reason(migration: Migration, track: Track, reading: Reading) -> Rea
         return Reason("completing", f"Manila is completing it (task state {track.task_state!r})")
     if track.phase == STUCK:
         return Reason("unclear", f"its task state {track.task_state!r} does not fit its status")
+    binary = _worker_of(migration, track)
+    if binary and reading.workers.get(binary) is False:
+        return Reason("service_down", f"no {binary} is up and enabled; it goes on when one is")
     who = {"driver": "the driver", "host": "manila-data"}.get(track.mechanism or "", "Manila")
     percent = "" if track.progress is None else f", {track.progress} %"
     return Reason(
         "driver" if track.mechanism == "driver" else "copy",
         f"{who} is copying it (task state {track.task_state!r}{percent})",
     )
+
+
+def _worker_of(migration: Migration, track: Track) -> str | None:
+    """The service beside manila-share that has to do the present step, where one surely has."""
+    if track.task_state == "migration_starting":
+        return "manila-scheduler"
+    forced = migration.options.force_host_assisted_migration
+    if track.mechanism == HOST or (forced and track.task_state == "migration_in_progress"):
+        return "manila-data"
+    return None
 
 
 def _waits(track: Track, reason: Reason, begun: float) -> Track:
@@ -937,10 +978,10 @@ def summarize(plan: Sequence[Migration], memory: Memory) -> dict[str, int]:
     counts["waiting"] = 0
     for migration in plan:
         track = memory.tracks.get(migration.id, Track())
-        if track.phase == CANCELLED:
-            counts["cancelled"] += 1
-        elif track.outcome == FAILED:
+        if track.outcome == FAILED:
             counts["failed"] += 1
+        elif track.phase == CANCELLED:
+            counts["cancelled"] += 1
         elif track.phase == COPIED or (track.phase == COMPLETED and track.settled):
             counts[track.phase] += 1
         elif not track.settled:

@@ -81,9 +81,11 @@ CODES: dict[str, str] = {
     "filter_function": "A pool is used whose driver filters by a function of its own.",
     "fills_source": "A share is migrating to the place that shall be emptied.",
     "exclude_unknown": "Something is excluded that is not there.",
+    "exclude_several": "A name that is excluded belongs to more than one share.",
     # Differences between a plan file and the cloud.
     "new": "Something is at the source that is not in the plan file.",
     "gone": "Something in the plan file is not at the source any more.",
+    "not_possible": "A share can't go where the plan file says any more.",
     "redirected": "A share migrates to another place than the plan file says.",
 }
 """Every code that a reason may have, with its meaning."""

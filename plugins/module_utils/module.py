@@ -29,6 +29,17 @@ class MigrationModule(OpenStackModule):
             self.refuse(f"openstacksdk: {error}")
         self.exit_json(**self.results)
 
+    def openstack_cloud_from_module(self) -> tuple[Any, Any]:
+        """Make the connection; whatever is wrong with the user's configuration is one sentence."""
+        try:
+            found: tuple[Any, Any] = super().openstack_cloud_from_module()
+        except Exception as error:  # openstacksdk and its plugins raise all kinds here
+            self.fail_json(
+                msg=f"The cloud's configuration can't be used: {' '.join(str(error).split())}."
+            )
+            raise
+        return found
+
     def run(self) -> None:
         """Do the module's work and fill ``results``."""
         raise NotImplementedError

@@ -32,6 +32,7 @@ from ansible_collections.manila.migration.plugins.module_utils.feasibility impor
     options_conflict,
     pool_blockers,
     share_blockers,
+    start_blockers,
     thinks_thin,
     uses_share_servers,
     warnings,
@@ -450,8 +451,8 @@ class _Planner:
     def _sort_out(self) -> None:
         """Every share at the source into one of: excluded, unplaced, running, to be placed."""
         source = self.request.source
-        names = set(self.request.exclude)
-        matched: set[str] = set()
+        names = set(self.request.exclude) - {""}  # what an empty field of a form arrives as
+        matched: dict[str, int] = {}
         shares = {share.id: share for share in self.inventory.shares}
         instances = self.inventory.instances
         for share_id in sorted(set(shares) | set(instances)):
@@ -462,13 +463,19 @@ class _Planner:
                 continue
             hits = {share_id, *(one.id for one in here)} | ({share.name} if share else set())
             if hits & names:
-                matched |= hits & names
+                for name in hits & names:
+                    matched[name] = matched.get(name, 0) + 1
                 self.excluded.append(_subject(share_id, share))
             elif share is None:
                 self._leftovers(here, None)
             else:
                 self._sort_share(share, several, here)
-        for name in sorted(names - matched):
+        for name, count in sorted(matched.items()):
+            if count > 1:
+                self.warnings.append(
+                    Reason("exclude_several", f"{name!r} excludes {count} shares of that name")
+                )
+        for name in sorted(names - set(matched)):
             self.warnings.append(
                 Reason("exclude_unknown", f"{name!r} is excluded, but there is no such share here")
             )
@@ -681,6 +688,7 @@ class _Planner:
             "kind": SHARE,
             "id": share.id,
             "name": share.name,
+            "label": share.name or share.id,
             "project_id": share.project_id,
             "source": source,
             "destination": destination,
@@ -762,6 +770,7 @@ def _subject(share_id: str, share: Share | None) -> dict[str, Any]:
         "kind": SHARE,
         "id": share_id,
         "name": share.name if share else "",
+        "label": (share.name if share else "") or share_id,
         "size_gb": share.size_gb if share else None,
     }
 
@@ -872,7 +881,25 @@ def _to_options(which: str, given: object) -> Options:
     return options
 
 
-def follow(plan: Mapping[str, Any], agreed: Mapping[str, Any]) -> dict[str, Any]:
+def _with_moves(
+    pools: Sequence[Mapping[str, Any]], migrations: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The pools with what other moves bring and take; every share counted in full."""
+    listed = []
+    for pool in pools:
+        coming = sum(one["size_gb"] for one in migrations if one["destination"] == pool["name"])
+        going = sum(one["size_gb"] for one in migrations if one["source"] == pool["name"])
+        before, total, after = pool["used_percent_before"], pool["total_gb"], None
+        if before is not None and not isinstance(total, str) and total:
+            after = round(max(0.0, before + 100 * (coming - going) / total), 1)
+        moves = {"planned_gb_in": coming, "planned_gb_out": going, "used_percent_after": after}
+        listed.append({**pool, **moves})
+    return listed
+
+
+def follow(
+    plan: Mapping[str, Any], agreed: Mapping[str, Any], inventory: Inventory
+) -> dict[str, Any]:
     """The plan that was agreed upon, as far as reality (a fresh ``plan``) still allows.
 
     Idle shares go where the agreed plan says, in its order; what runs already, where it goes.
@@ -896,7 +923,7 @@ def follow(plan: Mapping[str, Any], agreed: Mapping[str, Any]) -> dict[str, Any]
             migrations[number] = {
                 **entry,
                 "destination": old["destination"],
-                "options": old["options"],
+                "options": {**entry["options"], **(old.get("options") or {})},
             }
         elif entry["destination"] != old["destination"]:
             differences.append(
@@ -911,8 +938,15 @@ def follow(plan: Mapping[str, Any], agreed: Mapping[str, Any]) -> dict[str, Any]
             name = old.get("name") or old["id"]
             differences.append(Reason("gone", f"{name} is not at the source any more"))
     followed = [migrations[number] for number in sorted(migrations)]
+    for migration in to_migrations({"version": VERSION, "migrations": followed}):
+        if migrations[wanted[migration.id]]["phase"] == IDLE:
+            differences += [
+                Reason("not_possible", f"{migration.name or migration.id}: {reason.message}")
+                for reason in start_blockers(inventory, migration)
+            ]
     return {
         **plan,
+        "pools": _with_moves(plan["pools"], followed),
         "migrations": followed,
         "differences": [one.as_dict() for one in differences],
         "summary": {

@@ -124,6 +124,8 @@ class Service:
     status: str
     state: str
     fresh: bool = True
+    beat: float | None = None
+    """When it last gave a sign of life, in seconds since the epoch, by the server's clock."""
     disabled_reason: str | None = None
     zone: str | None = None
     updated_at: str | None = None

@@ -15,14 +15,17 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Track,
     summarize,
 )
+from ansible_collections.manila.migration.plugins.module_utils.states import COMPLETED, COPIED
 
 
 def status_line(plan: Sequence[Migration], memory: Memory) -> str:
     """Where a plan is, in one line: done, running, waiting, failed, GiB and percent."""
     counts = summarize(plan, memory)
     tracks = [(one, memory.tracks.get(one.id, Track())) for one in plan]
-    running = sum(track.busy for _one, track in tracks)
-    unsettled = sum(track.busy and not track.settled for _one, track in tracks)
+    running = sum(
+        not track.settled and track.phase != COPIED and (track.busy or track.phase == COMPLETED)
+        for _one, track in tracks
+    )
     total = sum(one.size_gb for one in plan)
     moved = sum(
         one.size_gb * (track.progress or 0) / 100 for one, track in tracks if track.error is None
@@ -30,7 +33,7 @@ def status_line(plan: Sequence[Migration], memory: Memory) -> str:
     percent = 100 * moved / total if total else 100
     return (
         f"{counts['completed']} completed, {counts['copied']} copied, {running} running, "
-        f"{max(0, counts['waiting'] - unsettled)} waiting, {counts['failed']} failed, "
+        f"{counts['waiting'] - running} waiting, {counts['failed']} failed, "
         f"{counts['cancelled']} cancelled of {counts['total']}; "
         f"{moved:.0f} of {total} GiB copied ({percent:.0f} %)"
     )

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
+    DATA,
+    SCHEDULER,
+    SHARE_MANAGER,
     Cloud,
     CloudError,
     Refused,
@@ -40,8 +44,12 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     refuses_start,
     withholds,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import Facts
-from ansible_collections.manila.migration.plugins.module_utils.states import COPYING, Observation
+from ansible_collections.manila.migration.plugins.module_utils.records import Facts, Reason
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    COPIED,
+    COPYING,
+    Observation,
+)
 
 SAMPLES = 4
 """How many migrations are asked for their progress a poll: what a poll costs must not grow."""
@@ -52,11 +60,19 @@ GRACE = 10.0
 have sent the complete, and under load Manila takes 5 s to show it."""
 
 
+_NOTHING = Reason("", "")
+
+
+class Abandoned(Exception):
+    """Whoever watched this run is gone: nothing more may be sent."""
+
+
 class Runner:
     """Drives one plan to its goal.
 
     ``timeout`` and ``poll_interval`` are seconds.  ``crowded`` says whether the caps matter, and
-    with them every other migration of the cloud.  ``report`` is called after every poll.
+    with them every other migration of the cloud.  ``report`` is called after every poll,
+    ``guard`` right before anything is sent: it may raise Abandoned.
     """
 
     def __init__(
@@ -69,6 +85,7 @@ class Runner:
         poll_interval: float,
         crowded: bool = True,
         report: Callable[[Runner], None] | None = None,
+        guard: Callable[[], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.cloud = cloud
@@ -81,6 +98,7 @@ class Runner:
         self.changed = False
         self.timed_out = False
         self._report = report
+        self._guard = guard
         self._sleep = sleep
         self._polls = 0
         self._before: Observation | None = None
@@ -99,12 +117,13 @@ class Runner:
     def run(self, wait: bool = True) -> None:
         """Poll and act until the plan is at its goal, at rest, or out of time.
 
-        With ``wait`` false: one step only.  Raises CloudError when the cloud can't be read for
+        With ``wait`` false: one step only, but a cutover is seen through until Manila shows it.
+        Raises CloudError when the cloud can't be read for
         longer than the engine's patience; ``memory`` then holds what was known last.
         """
         deadline = self.cloud.now() + self.timeout
         while True:
-            decision = self._poll(self.limits)
+            decision = self._poll(self.limits, deadline)
             self.memory = decision.memory
             last = self.cloud.now() >= deadline
             for action in decision.actions:
@@ -113,7 +132,7 @@ class Runner:
                     self._perform(action)
             if self._report:
                 self._report(self)
-            if decision.finished or self._all_settled() or not wait:
+            if decision.finished or self._all_settled() or not (wait or self._cutting_over()):
                 return
             if last:
                 self.timed_out = True
@@ -123,9 +142,18 @@ class Runner:
     def _all_settled(self) -> bool:
         return all(self.track(migration).settled for migration in self.plan)
 
+    def _cutting_over(self) -> bool:
+        """Whether a cutover doesn't show yet: who left now might come back and ask for it twice."""
+        return any(
+            track.phase == COPIED
+            and not track.settled
+            and (COMPLETE in track.sent or (track.waiting_for or _NOTHING).code == "grace")
+            for track in self.memory.tracks.values()
+        )
+
     # -- reading -----------------------------------------------------------------------------
 
-    def _poll(self, limits: Limits) -> Decision:
+    def _poll(self, limits: Limits, deadline: float = math.inf) -> Decision:
         """One reading and what follows from it.  A cloud that doesn't answer is waited for."""
         begun = self.cloud.now()
         while True:
@@ -135,7 +163,8 @@ class Runner:
             except CloudError as error:
                 passing = error.status_code is None or error.status_code >= 500
                 first = self._polls == 0
-                if first or not passing or self.cloud.now() - begun > self.limits.patience:
+                given_up = min(begun + self.limits.patience, deadline)
+                if first or not passing or self.cloud.now() > given_up:
                     raise
                 self._sleep(self.poll_interval)
         self._polls += 1
@@ -146,8 +175,13 @@ class Runner:
         seen = {one.id: one for one in running}
         looked, gone = self.cloud.observe(looks(self.plan, self.memory, running))
         seen.update(looked)
-        services = self.cloud.share_managers()
-        return Reading(self._with_progress(seen), frozenset(gone), services)
+        services = self.cloud.services()
+        managers = {one.host: one for one in services if one.binary == SHARE_MANAGER}
+        workers = {
+            binary: any(one.alive and one.enabled for one in services if one.binary == binary)
+            for binary in (SCHEDULER, DATA)
+        }
+        return Reading(self._with_progress(seen), frozenset(gone), managers, workers)
 
     def _with_progress(self, seen: dict[str, Observation]) -> dict[str, Observation]:
         """Ask a few of the running copies how far they are, others the next time."""
@@ -222,6 +256,8 @@ class Runner:
         ):
             self._tell(action, OUTDATED)
             return False
+        if self._guard:
+            self._guard()
         return True
 
     def _start(self, action: Action) -> None:

@@ -132,7 +132,7 @@ migrations:
     - C(waiting_for) says what a migration that is not at its goal waits for, and since when.
   type: list
   elements: dict
-  returned: always
+  returned: unless an argument was wrong
   contains:
     id:
       description: ID of the share.
@@ -146,7 +146,7 @@ migrations:
     waiting_for:
       description: >-
         C(code), C(message) and C(since). Codes are V(slot), V(grace), V(window), V(window_over), V(failures),
-        V(not_started), V(service_down), V(service_disabled), V(driver), V(copy), V(completing),
+        V(not_started), V(status), V(service_down), V(service_disabled), V(driver), V(copy), V(completing),
         V(cancelling), V(answer), V(unclear) and V(operator).
       type: dict
 text:
@@ -164,7 +164,6 @@ import fcntl
 import json
 import os
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import CloudError
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     GOALS,
     Limits,
@@ -178,7 +177,11 @@ from ansible_collections.manila.migration.plugins.module_utils.report import (
     migration_lines,
     status_line,
 )
-from ansible_collections.manila.migration.plugins.module_utils.runner import GRACE, Runner
+from ansible_collections.manila.migration.plugins.module_utils.runner import (
+    GRACE,
+    Abandoned,
+    Runner,
+)
 from ansible_collections.manila.migration.plugins.module_utils.states import FAILED
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
 
@@ -214,6 +217,7 @@ class EvacuationModule(MigrationModule):
             plan = to_migrations(self.params["plan"])
         except ValueError as error:
             self.refuse(f"plan: {error}")
+        self._try_progress_file()
         runner = Runner(
             self.open_cloud(),
             plan,
@@ -221,14 +225,23 @@ class EvacuationModule(MigrationModule):
             timeout=self.params["timeout"],
             poll_interval=self.params["poll_interval"],
             report=self._report,
+            guard=self._stop_if_abandoned,
         )
+        abandoned = False
         try:
             if self.check_mode:
                 runner.changed = bool(runner.preview().actions)
             elif plan:
                 runner.run()
+        except Abandoned:
+            abandoned = True
         finally:
             self._note(runner)
+        if abandoned:
+            self.refuse(
+                "The process that watched this evacuation is gone, so it stops here. What runs in "
+                "Manila goes on; run it again to take it up."
+            )
         if not self.check_mode:
             self._judge(runner)
 
@@ -258,14 +271,25 @@ class EvacuationModule(MigrationModule):
         path = self.params["progress_file"]
         if not path:
             return
+        self._stop_if_abandoned()
         line = {"line": status_line(runner.plan, runner.memory)}
         with open(path, "a", encoding="utf-8") as progress:
             progress.write(json.dumps(line) + "\n")
-        if _abandoned(path + ".lock"):
-            raise CloudError(
-                "The process that watched this evacuation is gone, so it stops here. What runs in "
-                "Manila goes on; run it again to take it up."
-            )
+
+    def _try_progress_file(self) -> None:
+        path = self.params["progress_file"]
+        if not path:
+            return
+        try:
+            with open(path, "a", encoding="utf-8"):
+                pass
+        except OSError as error:
+            self.refuse(f"progress_file: {path} can't be written ({error.strerror}).")
+
+    def _stop_if_abandoned(self) -> None:
+        path = self.params["progress_file"]
+        if path and _abandoned(path + ".lock"):
+            raise Abandoned
 
     def _note(self, runner: Runner) -> None:
         records = [as_record(one, runner.track(one)) for one in runner.plan]

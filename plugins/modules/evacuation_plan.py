@@ -163,6 +163,7 @@ services:
   returned: success
 """
 
+import time
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
@@ -178,6 +179,9 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     is_pool,
 )
 from ansible_collections.manila.migration.plugins.module_utils.report import plan_lines
+
+PAUSES = (1, 2, 3, 5, 5)
+"""Seconds between readings while something has just begun to migrate: its place shows soon."""
 
 
 class EvacuationPlanModule(MigrationModule):
@@ -210,14 +214,13 @@ class EvacuationPlanModule(MigrationModule):
                 f"source: {source!r} is no place; write it as host@backend or host@backend#pool."
             )
         cloud = self.open_cloud()
-        inventory = read_inventory(cloud, source)
         networks = {
             cloud.find_share_network(old): cloud.find_share_network(new)
             for old, new in self.params["share_network_map"].items()
         }
         request = Request(
             source=source,
-            destinations=tuple(self.params["destinations"]),
+            destinations=tuple(filter(None, self.params["destinations"])),
             objective=self.params["objective"],
             share_type_map=self.params["share_type_map"],
             share_network_map=networks,
@@ -226,14 +229,22 @@ class EvacuationPlanModule(MigrationModule):
             exclude=tuple(self.params["exclude"]),
             placement=self.params["placement"],
         )
-        try:
-            plan = make_plan(inventory, request)
-        except ValueError as error:
-            self.refuse(str(error))
-            return
+        for pause in (*PAUSES, 0):
+            inventory = read_inventory(cloud, source)
+            try:
+                plan = make_plan(inventory, request)
+            except ValueError as error:
+                self.refuse(str(error))
+            if not any(
+                reason["code"] == "destination_unknown"
+                for one in plan["unplaced"]
+                for reason in one["reasons"]
+            ):
+                break
+            time.sleep(pause)
         if self.params["baseline"] is not None:
             try:
-                plan = follow(plan, self.params["baseline"])
+                plan = follow(plan, self.params["baseline"], inventory)
             except ValueError as error:
                 self.refuse(f"baseline: {error}")
         self.results["plan"] = plan

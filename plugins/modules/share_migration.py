@@ -42,7 +42,8 @@ options:
   wait:
     description:
       - Whether to wait for the end of what O(state) asks for.
-      - With V(false) only the next step is sent. Run the task again for the one after it.
+      - With V(false) only the next step is sent. Run the task again for the one after it. A cutover that
+        was sent is waited for until Manila shows it, as a second one could destroy the share.
     type: bool
     default: true
   preserve_metadata:
@@ -299,7 +300,7 @@ class ShareMigrationModule(MigrationModule):
             goal=GOALS[self.params["state"]],
             max_parallel=math.inf,
             max_parallel_per_pool=math.inf,
-            grace=GRACE if self.params["wait"] else 0,
+            grace=GRACE,
         )
         runner = Runner(
             cloud,
@@ -310,8 +311,9 @@ class ShareMigrationModule(MigrationModule):
             crowded=False,
         )
         first = runner.preview()
+        track = runner.track(migration)
         before = as_record(migration, runner.track(migration))
-        if any(action.verb == START for action in first.actions):
+        if track.want == START:
             blockers = start_blockers(read_inventory(cloud, share.host), migration)
             if blockers:
                 self.results["migration"] = before
@@ -323,12 +325,16 @@ class ShareMigrationModule(MigrationModule):
                 )
         if self.check_mode:
             runner.changed = bool(first.actions)
+            self._note(runner, migration, before)
         else:
             try:
                 runner.run(wait=self.params["wait"])
             finally:
                 self._note(runner, migration, before)
-        self._note(runner, migration, before)
+            if runner.track(migration).phase == COMPLETED:
+                # Asked again, it is not checked again; the new exports are wanted all the same.
+                exports = list(cloud.facts(share.id).exports)
+                self.results["migration"]["export_locations_after"] = exports
         self._judge(runner, migration)
 
     def _note(self, runner: Runner, migration: Migration, before: dict[str, Any]) -> None:

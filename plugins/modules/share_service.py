@@ -118,7 +118,9 @@ class ShareServiceModule(MigrationModule):
 
     def run(self) -> None:
         """Compare, and enable or disable."""
-        host, state, reason = (self.params[key] for key in ("host", "state", "disabled_reason"))
+        host, state = self.params["host"], self.params["state"]
+        # Manila stores it without blanks at its ends.
+        reason = (self.params["disabled_reason"] or "").strip() or None
         if not is_backend(host):
             self.refuse(f"host: {host!r} names no back end; write it as host@backend.")
         if reason and state == "enabled":

@@ -112,7 +112,7 @@ class Manila:
         services = self.api.services.list()
         return sorted(
             [(one.id, one.status, str(one.task_state), one.host) for one in shares]
-            + [(one.host, one.binary, one.status, "") for one in services]
+            + [(one.host, one.binary, one.status, str(one.disabled_reason)) for one in services]
         )
 
 

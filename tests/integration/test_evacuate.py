@@ -125,20 +125,46 @@ def test_cancel_in_the_middle_brings_all_back(manila: Manila, ansible: Ansible) 
 
 
 def test_a_cordon_of_somebody_else_stays(manila: Manila, ansible: Ansible) -> None:
+    share = manila.create("one", ALPHA)
     manila.api.services.disable("sandbox@alpha", "manila-share", disable_reason="by hand")
-    manila.create("one", BETA)
-    ansible.evacuate("copy")
-    ansible.evacuate("cancel")
+    for phase in ("copy", "cancel"):
+        run = ansible.evacuate(phase)
+        assert run.returncode == 0, run.stdout
+    assert manila.share(share).host == ALPHA
     assert (service(manila).status, service(manila).disabled_reason) == ("disabled", "by hand")
 
 
 def test_check_mode_of_the_playbook_sends_nothing(manila: Manila, ansible: Ansible) -> None:
     fill(manila, 4)
+    running = manila.create("running", ALPHA)
+    manila.start(running, GAMMA)
+    manila.await_task_state(running, "migration_driver_phase1_done")
+    reason = "manila.migration: emptied"
+    manila.api.services.disable("sandbox@alpha", "manila-share", disable_reason=reason)
     world = manila.snapshot_of_world()
-    for phase in ("copy", "all", "cancel"):
+    for phase in ("copy", "cutover", "all", "cancel"):
         run = ansible.evacuate(phase, "--check", evacuate_share_type_map=TYPES)
-        assert run.returncode == 0, run.stdout
+        assert run.returncode == 0, (phase, run.stdout)
+        assert run.changed > 0, phase
     assert manila.snapshot_of_world() == world
+
+
+def test_a_cancel_with_something_just_begun(manila: Manila, ansible: Ansible) -> None:
+    share = manila.create("one", ALPHA)
+    sandbox("stop", "manila-scheduler")
+    manila.start(share, GAMMA)  # stays migration_starting, to where is not known
+    try:
+        stuck = ansible.evacuate("cancel")
+        status = ansible.evacuate("status")
+    finally:
+        sandbox("start", "manila-scheduler")
+    assert stuck.returncode == 2
+    assert "still migrating or unclear" in stuck.last["msg"]
+    assert status.returncode == 0
+    manila.await_task_state(share, "migration_driver_phase1_done")
+    cancel = ansible.evacuate("cancel")
+    assert cancel.returncode == 0, cancel.stdout
+    assert manila.share(share).host == ALPHA
 
 
 def test_killed_and_run_again(manila: Manila, ansible: Ansible) -> None:
@@ -296,6 +322,8 @@ def test_bad_input_of_the_modules(manila: Manila, ansible: Ansible) -> None:
     [
         ({"evacuate_phase": "explode"}, "explode"),
         ({"evacuate_destinations": ["sandbox@nope"]}, "sandbox@nope"),
+        # Known before the source is cordoned.
+        ({"evacuate_max_parallel": 0}, "at least 1"),
     ],
 )
 def test_bad_input_of_the_playbook(

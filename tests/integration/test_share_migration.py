@@ -185,6 +185,7 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_starts(
     manila.create("projects", ALPHA)
     manila.create("pinned", ALPHA, share_type="pinned-alpha")
     manila.create_all(["twin", "twin"], ALPHA)
+    manila.api.services.disable("sandbox@beta", "manila-share")
     world = manila.snapshot_of_world()
     expected = [
         ({"destination_pool": "sandbox@beta"}, "write it as host@backend#pool"),
@@ -202,6 +203,10 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_starts(
         ({"destination_pool": GAMMA, "cloud": "sandbox-member"}, "admin role"),
         ({"destination_pool": GAMMA, "cloud": "sandbox-unreachable"}, "no answer"),
         ({}, "no destination is given"),
+        (
+            {"destination_pool": "sandbox@beta#silver"},
+            "sandbox@beta#silver: the pool's manila-share",
+        ),
         ({"destination_pool": GAMMA, "poll_interval": 0}, "more than 0 seconds"),
     ]
     results = ansible.tasks(

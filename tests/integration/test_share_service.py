@@ -15,7 +15,7 @@ def test_cordon_and_uncordon(manila: Manila, ansible: Ansible) -> None:
             "diff": True,
         }
 
-    disable = task("disabled", disabled_reason="firmware")
+    disable = task("disabled", disabled_reason="firmware\n")  # as from a YAML block
     checked, first, second, silent, other, enabled, again = ansible.tasks(
         {**disable, "check_mode": True},
         disable,

@@ -210,7 +210,10 @@ class Loop:
 
     def _check_result(self, migration: Migration, track: Track) -> None:
         """Whether what is said to be reached is so."""
-        share = self.manila.shares[migration.id]
+        share = self.manila.shares.get(migration.id)
+        if share is None:
+            self._demand(7, not track.ours, f"{migration.id} is gone, and was being moved")
+            return
         where = f"{migration.id} is said to be {track.phase}, but "
         if track.phase == COMPLETED:
             self._demand(7, share.host == migration.destination, where + f"at {share.host}")

@@ -33,6 +33,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Options,
     Reason,
     Service,
+    backend_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
@@ -242,11 +243,67 @@ def test_a_share_that_somebody_moved_to_its_destination_is_done():
     assert ("start", "s1") not in sent(loop)
 
 
-def test_a_share_that_is_gone_fails_with_a_word():
+def test_a_share_that_its_owner_deletes_before_its_turn_is_no_failure():
     loop = story(2, goal=COMPLETED, max_parallel=1)
     loop.run(1)
     del loop.manila.shares["s1"]
-    assert ends(loop, "s1") == (FAILED, "share name-1 does not exist any more.")
+    assert ends(loop, "s1") == (REACHED, "")
+    assert ends(loop, "s0") == (REACHED, "")
+
+
+def test_a_share_that_is_gone_while_it_migrates_fails_with_a_word():
+    loop = story(goal=COMPLETED)
+    loop.run(1)
+    del loop.manila.shares["s0"]
+    assert ends(loop) == (FAILED, "share name-0 does not exist any more.")
+
+
+def test_a_share_that_its_owner_extends_is_waited_for():
+    plan = [Migration("s0", OLD, NEW)]
+    memory, codes = Memory(), []
+    for now, status in enumerate(("extending", "extending", "available")):
+        seen = Observation("s0", status, OLD, instances=(Place(OLD, status),))
+        decision = engine.decide(plan, Reading({"s0": seen}), Limits(), now, memory)
+        memory = decision.memory
+        waiting = memory.tracks["s0"].waiting_for
+        codes.append(decision.actions[0].verb if decision.actions else waiting.code)
+    assert codes == ["status", "status", START]
+
+
+@pytest.mark.parametrize(
+    ("task_state", "binary"),
+    [("migration_starting", "manila-scheduler"), ("data_copying_in_progress", "manila-data")],
+)
+def test_a_dead_service_beside_the_managers_is_named(task_state, binary):
+    seen = Observation("s0", "migrating", OLD, task_state)
+    track = Track(phase=COPYING, task_state=task_state, mechanism=seen.state.mechanism)
+    reading = Reading(workers={binary: False})
+    reason = engine._running_reason(Migration("s0", OLD, NEW), track, reading)
+    assert reason.code == "service_down"
+    assert binary in reason.message
+
+
+def test_what_failed_before_is_said_to_have_failed_before():
+    loop = story(goal=COPIED)
+    loop.manila.shares["s0"].task_state = "migration_error"
+    loop.limits = replace(loop.limits, rehearsal=True)
+    loop.poll()
+    assert "its last migration failed" in loop.memory.tracks["s0"].waiting_for.message
+
+
+def test_a_manager_without_a_heartbeat_since_is_waited_for():
+    seen = Observation("s0", "migrating", OLD, "migration_driver_phase1_done")
+    seen = replace(seen, instances=(Place(OLD, "migrating"), Place(NEW, "migrating_to")))
+    limits = Limits(goal=COMPLETED, grace=10)
+    memory, codes = Memory(), []
+    for now, beat in ((0.0, -5.0), (20.0, -5.0), (21.0, 20.0)):
+        service = Service("manila-share", "n@old", "enabled", "up", beat=beat)
+        reading = Reading({"s0": seen}, services={backend_of(OLD): service})
+        decision = engine.decide([Migration("s0", OLD, NEW)], reading, limits, now, memory)
+        memory = decision.memory
+        waiting = memory.tracks["s0"].waiting_for
+        codes.append(decision.actions[0].verb if decision.actions else waiting.code)
+    assert codes == ["grace", "grace", COMPLETE]
 
 
 def test_success_at_another_place_than_planned_is_no_success():
@@ -490,13 +547,13 @@ def test_what_runs_is_brought_to_a_rest_and_no_further():
 
 def test_failures_below_the_budget_stop_nothing():
     loop = story(3, goal=COPIED, max_failures=2)
-    del loop.manila.shares["s0"]
+    loop.manila.teleport("s0", NEWER)
     assert wants(loop) == [(START, "s1"), (START, "s2")]
 
 
 def test_failures_do_not_hinder_a_cancel():
     loop = story(2, goal=CANCELLED, max_failures=1)
-    del loop.manila.shares["s0"]
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEWER)
     loop.manila.rest("s1", "migration_driver_phase1_done", NEW)
     assert ends(loop, "s1") == (REACHED, "")
 
@@ -1175,7 +1232,7 @@ def test_differences_without_a_before():
 
 
 def test_a_summary_adds_up():
-    plan = [Migration(str(number), OLD, NEW) for number in range(7)]
+    plan = [Migration(str(number), OLD, NEW) for number in range(8)]
     tracks = {
         "0": Track(phase=COPIED),
         "1": Track(phase=COMPLETED, outcome=REACHED),
@@ -1183,12 +1240,13 @@ def test_a_summary_adds_up():
         "3": Track(phase=CANCELLED, outcome=FAILED, error="x"),
         "4": Track(phase=COPYING),
         "5": Track(phase=IDLE, outcome=REACHED),
+        "6": Track(phase=CANCELLED, outcome=REACHED),
     }
     assert engine.summarize(plan, Memory(tracks)) == {
-        "total": 7,
+        "total": 8,
         "copied": 1,
         "completed": 1,
-        "failed": 1,
+        "failed": 2,
         "cancelled": 1,
         "waiting": 2,
     }

@@ -138,6 +138,7 @@ def test_the_plan_has_the_keys_of_the_contract():
         "kind": "share",
         "id": "s1",
         "name": "share 1",
+        "label": "share 1",
         "project_id": None,
         "source": OLD,
         "destination": ONE,
