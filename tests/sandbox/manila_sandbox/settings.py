@@ -170,8 +170,10 @@ class Paths:
         chosen = os.environ.get("MANILA_SANDBOX_DIR")
         if chosen:
             return cls(Path(chosen).expanduser().resolve())
-        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        return cls(Path(cache).expanduser().resolve() / "manila-migration" / "sandbox")
+        cache = os.environ.get("MANILA_MIGRATION_CACHE") or (
+            f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/manila-migration"
+        )
+        return cls(Path(cache).expanduser().resolve() / "sandbox")
 
     @property
     def venvs(self) -> Path:
