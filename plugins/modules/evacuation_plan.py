@@ -180,7 +180,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.report import plan_lines
 
-PAUSES = (1, 2, 3, 5, 5)
+PAUSES = (1, 2, 4)
 """Seconds between readings while something has just begun to migrate: its place shows soon."""
 
 

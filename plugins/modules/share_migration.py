@@ -312,7 +312,7 @@ class ShareMigrationModule(MigrationModule):
         )
         first = runner.preview()
         track = runner.track(migration)
-        before = as_record(migration, runner.track(migration))
+        before = as_record(migration, track)
         if track.want == START:
             blockers = start_blockers(read_inventory(cloud, share.host), migration)
             if blockers:
@@ -331,7 +331,8 @@ class ShareMigrationModule(MigrationModule):
                 runner.run(wait=self.params["wait"])
             finally:
                 self._note(runner, migration, before)
-            if runner.track(migration).phase == COMPLETED:
+            track = runner.track(migration)
+            if track.phase == COMPLETED and track.facts_after is None:
                 # Asked again, it is not checked again; the new exports are wanted all the same.
                 exports = list(cloud.facts(share.id).exports)
                 self.results["migration"]["export_locations_after"] = exports
