@@ -68,6 +68,7 @@ CODES: dict[str, str] = {
     "availability_zone": "The share type is not allowed in the pool's availability zone.",
     "no_capacity": "There is no room for the share.",
     "capacity_invalid": "The pool reports capacities that Manila's scheduler can't work with.",
+    "scheduler_down": "No manila-scheduler is up, and only it knows the pools.",
     "no_destination": "No pool is left where the share could go.",
     # Migrations that exist already.
     "migrating_elsewhere": "The share already migrates to a place that is not allowed.",
@@ -90,6 +91,10 @@ CODES: dict[str, str] = {
 }
 """Every code that a reason may have, with its meaning."""
 
+SCHEDULER_DOWN = Reason(
+    "scheduler_down", "no manila-scheduler is up and enabled, and only it knows the pools"
+)
+
 AFFINITY_KEYS = ("__affinity_same_host", "__affinity_different_host")
 """Metadata that the scheduler reads as hints: scheduler/drivers/filter.py."""
 
@@ -109,6 +114,8 @@ class Inventory:
     pools: Sequence[Pool] = ()
     services: Mapping[str, Service] = field(default_factory=dict)
     share_types: Mapping[str, ShareType] = field(default_factory=dict)
+    scheduler_up: bool = True
+    """Only the scheduler knows pools: while none is up, ``pools`` is empty."""
 
 
 # -- the share -------------------------------------------------------------------------------
@@ -704,7 +711,10 @@ def start_blockers(inventory: Inventory, migration: Migration) -> list[Reason]:
         return found
     pool = next((one for one in inventory.pools if one.name == migration.destination), None)
     if pool is None:
-        found.append(Reason("pool_unknown", f"there is no pool {migration.destination}"))
+        if inventory.scheduler_up:
+            found.append(Reason("pool_unknown", f"there is no pool {migration.destination}"))
+        else:
+            found.append(SCHEDULER_DOWN)
         return found
     if share_type is None:
         return found + _service_blockers(inventory.services.get(pool.backend))

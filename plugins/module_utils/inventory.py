@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
+from ansible_collections.manila.migration.plugins.module_utils.cloud import (
+    SCHEDULER,
+    SHARE_MANAGER,
+    Cloud,
+)
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
@@ -21,7 +25,9 @@ def read_inventory(cloud: Cloud, source: str) -> Inventory:
     Raises CloudError.
     """
     # Services first: they are refused to everybody but administrators, with a clear word.
-    services = cloud.share_managers()
+    services = cloud.services()
+    # Asked for pools, a Manila without a scheduler is silent for a minute and then fails.
+    scheduler_up = any(one.binary == SCHEDULER and one.alive and one.enabled for one in services)
     at_source = [one for one in cloud.instances(backend_of(source)) if covers(source, one.host)]
     share_ids = {one.share_id for one in at_source}
     shares: dict[str, Share] = {}
@@ -49,7 +55,8 @@ def read_inventory(cloud: Cloud, source: str) -> Inventory:
         shares=tuple(shares.values()),
         instances=instances,
         snapshots=cloud.snapshot_counts() if shares else {},
-        pools=tuple(cloud.pools()),
-        services=services,
+        pools=tuple(cloud.pools()) if scheduler_up else (),
+        services={one.host: one for one in services if one.binary == SHARE_MANAGER},
+        scheduler_up=scheduler_up,
         share_types={one.id: one for one in cloud.share_types()},
     )

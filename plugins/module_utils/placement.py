@@ -23,6 +23,7 @@ from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
+    SCHEDULER_DOWN,
     Inventory,
     Load,
     capacity_invalid,
@@ -47,6 +48,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Reason,
     Share,
     ShareType,
+    backend_of,
     covers,
     is_backend,
     is_pool,
@@ -158,6 +160,8 @@ def _check_place(inventory: Inventory, name: str, place: str) -> None:
     if name == "source" and any(
         covers(place, one.host) for several in inventory.instances.values() for one in several
     ):
+        return
+    if not inventory.scheduler_up and backend_of(place) in inventory.services:
         return
     what = "pool" if is_pool(place) else "back end"
     raise ValueError(f"{name}: there is no {what} {place}.")
@@ -365,6 +369,8 @@ class _Planner:
         self.full: dict[tuple[Any, ...], tuple[Reason, ...]] = {}
 
     def plan(self) -> dict[str, Any]:
+        if not self.inventory.scheduler_up:
+            self.warnings.append(SCHEDULER_DOWN)
         self._sort_out()
         self.items.sort(key=lambda item: (-item.size, item.order, item.share.id))
         places = self._evacuate()
@@ -638,7 +644,9 @@ class _Planner:
                 else:
                     targets.append(room)
             refusals = _condensed(refused)
-            if not self.rooms:
+            if not self.inventory.scheduler_up:
+                refusals.append(SCHEDULER_DOWN)
+            elif not self.rooms:
                 where = f" at {', '.join(self.request.destinations)}"
                 refusals.append(
                     Reason(

@@ -152,6 +152,7 @@ def test_check_mode_of_the_playbook_sends_nothing(manila: Manila, ansible: Ansib
 def test_a_cancel_with_something_just_begun(manila: Manila, ansible: Ansible) -> None:
     share = manila.create("one", ALPHA)
     sandbox("stop", "manila-scheduler")
+    wait_for(lambda: any(one.state != "up" for one in manila.api.services.list()), 60)
     manila.start(share, GAMMA)  # stays migration_starting, to where is not known
     try:
         stuck = ansible.evacuate("cancel")
@@ -160,7 +161,8 @@ def test_a_cancel_with_something_just_begun(manila: Manila, ansible: Ansible) ->
         sandbox("start", "manila-scheduler")
     assert stuck.returncode == 2
     assert "still migrating or unclear" in stuck.last["msg"]
-    assert status.returncode == 0
+    assert status.returncode == 0, status.stdout
+    assert "no manila-scheduler is up" in status.stdout
     manila.await_task_state(share, "migration_driver_phase1_done")
     cancel = ansible.evacuate("cancel")
     assert cancel.returncode == 0, cancel.stdout

@@ -875,3 +875,11 @@ def test_spoiled_plans_get_one_sentence(plan, words):
 def test_what_a_plan_may_do_without(missing):
     (migration,) = to_migrations(spoiled(**{missing: None}))
     assert migration.destination == ONE
+
+
+def test_without_a_scheduler_what_runs_is_in_the_plan_all_the_same():
+    here = world([share(1)])
+    silent = replace(here, pools=(), scheduler_up=False)
+    plan = make_plan(silent, Request("n@old"))
+    assert reasons(plan) == {"s1": ["scheduler_down"]}
+    assert [one["code"] for one in plan["warnings"]] == ["scheduler_down"]
