@@ -487,7 +487,6 @@ def _instance(body: Mapping[str, Any]) -> Instance:
         share_network_id=body.get("share_network_id"),
         share_server_id=body.get("share_server_id"),
         replica_state=body.get("replica_state"),
-        cast_rules_to_readonly=bool(body.get("cast_rules_to_readonly")),
         created_at=body.get("created_at"),
         updated_at=body.get("updated_at"),
     )

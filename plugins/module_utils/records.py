@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Union
 
 SHARE = "share"
-SHARE_SERVER = "share_server"
 
 Capacity = Union[float, str]
 """GiB, or what a driver says instead: ``unknown`` or ``infinite``."""
@@ -55,7 +54,6 @@ class Instance:
     share_network_id: str | None = None
     share_server_id: str | None = None
     replica_state: str | None = None
-    cast_rules_to_readonly: bool = False
     created_at: str | None = None
     updated_at: str | None = None
 

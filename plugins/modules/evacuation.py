@@ -153,11 +153,11 @@ text:
   description: The same for people, a line a migration.
   type: list
   elements: str
-  returned: always
+  returned: unless an argument was wrong
 summary:
   description: How many are C(copied), C(completed), C(failed), C(cancelled), or C(waiting) without a result, of C(total).
   type: dict
-  returned: always
+  returned: unless an argument was wrong
 """
 
 import fcntl
