@@ -13,25 +13,39 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    DESTINATION,
+    epoch,
+    observe_server,
+    observe_share,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Capacity,
+    Compatibility,
     Facts,
     Instance,
     Options,
     Pool,
     Service,
     Share,
+    ShareNetwork,
+    ShareServer,
     ShareType,
+    Snapshot,
     backend_of,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import Observation, Place
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    SHARE_SERVER,
+    Observation,
+)
 
 try:
     from keystoneauth1 import exceptions as keystone_errors
@@ -247,9 +261,75 @@ class Cloud:
         )
         return [_instance(instance) for instance in listed]
 
+    def share_servers(self) -> list[ShareServer]:
+        """All share servers: one request.
+
+        Sends no filter: Manila answers an unknown one, ``limit`` too, with an empty list.
+        """
+        listed = self._get("/share-servers", "share_servers", "the list of share servers")
+        return [_share_server(one) for one in listed]
+
+    def find_share_server(self, server_id: str) -> ShareServer:
+        """One share server by its ID, or else the one that took its place.  Raises NotFound."""
+        servers = self.share_servers()
+        for one in servers:
+            if one.id == server_id:
+                return one
+        for one in servers:
+            if one.source_id == server_id and one.status in ("active", DESTINATION):
+                return one
+        raise NotFound(f"There is no share server with the ID {server_id!r}.")
+
+    def share_networks(self) -> list[ShareNetwork]:
+        """All share networks of all projects, with the zones of their subnets."""
+        listed = self._get(
+            "/share-networks/detail",
+            "share_networks",
+            "the list of share networks",
+            all_tenants="1",
+        )
+        return [_share_network(one) for one in listed]
+
+    def grouped_servers(self) -> set[str]:
+        """IDs of the share servers that share groups live on, groups without shares too."""
+        listed = self._get(
+            "/share-groups/detail", "share_groups", "the list of share groups", all_tenants="1"
+        )
+        return {one["share_server_id"] for one in listed if one.get("share_server_id")}
+
+    def check_server(self, server_id: str, host: str, options: Options) -> Compatibility:
+        """Ask Manila, and with it the destination's driver, whether a share server can move.
+
+        Manila's refusal to ask the driver is an answer too.  Raises CloudError.
+        """
+        what = f"the compatibility of share server {server_id} with {host}"
+        try:
+            # manilaclient sends new_share_network_id even when it is None; without it Manila
+            # answers 500 (api/views/share_server_migration.py).
+            body = self._read(
+                lambda: self._client.share_servers.migration_check(
+                    server_id,
+                    host,
+                    options.writable,
+                    options.nondisruptive,
+                    options.preserve_snapshots,
+                    new_share_network_id=options.new_share_network_id,
+                ),
+                what,
+            )
+        except CloudError as error:
+            if error.status_code not in (400, 404, 409):
+                raise
+            refusal = str(error).partition(f"{what}: ")[2]
+            return Compatibility(False, refusal=refusal, status_code=error.status_code)
+        return Compatibility(
+            bool(body["compatible"]),
+            dict(body.get("supported_capabilities") or {}),
+        )
+
     def migrating(self) -> list[Observation]:
-        """What migrates in the whole cloud, whoever started it: one request."""
-        return [_observe(share, None) for share in self.shares(status="migrating")]
+        """The shares that migrate in the whole cloud, whoever started them: one request."""
+        return [observe_share(share, None) for share in self.shares(status="migrating")]
 
     def observe(self, ids: Iterable[str]) -> tuple[dict[str, Observation], set[str]]:
         """A full look at some shares, instances included; beside it the IDs that don't exist.
@@ -265,45 +345,61 @@ class Cloud:
                     copies[instance.share_id].append(instance)
             for share in self.shares():
                 if share.id in wanted:
-                    found[share.id] = _observe(share, copies[share.id])
+                    found[share.id] = observe_share(share, copies[share.id])
         else:
             for share_id in wanted:
                 try:
-                    found[share_id] = _observe(self.share(share_id), self.instances_of(share_id))
+                    found[share_id] = observe_share(
+                        self.share(share_id), self.instances_of(share_id)
+                    )
                 except NotFound:
                     continue
         return found, wanted - set(found)
 
-    def progress(self, share_id: str) -> int | None:
+    def progress(self, kind: str, subject: str) -> int | None:
         """Percent copied, None where nobody can tell.  Asks the service that copies: may be slow.
 
         Not retried: with manila-data away each call blocks for a minute (behaviour page, 8.9).
         """
         self.requests += 1
         try:
-            _response, body = self._client.shares.migration_get_progress(share_id)
+            answer = self._manager(kind).migration_get_progress(subject)
         except (manila_errors.ClientException, keystone_errors.ClientException):
             return None
+        # Of a share manilaclient returns the response, too.
+        body = answer if kind == SHARE_SERVER else answer[1]
         percent = (body or {}).get("total_progress")
         return percent if isinstance(percent, int) else None
 
     def facts(self, share_id: str) -> Facts:
         """What must survive a cutover: place, copies, rules, snapshots, export locations."""
-        share = self.share(share_id)
-        instances = self.instances_of(share_id)
-        rules = self._get(
-            "/share-access-rules",
-            "access_list",
-            f"the access rules of {share_id}",
-            share_id=share_id,
+        return self._facts(self.share(share_id), len(self.instances_of(share_id)))
+
+    def server_facts(self, server_id: str) -> Facts:
+        """The same of a share server, with all its shares: three requests a share."""
+        servers = self.share_servers()
+        seen = observe_server(server_id, servers)
+        if seen is None:
+            raise NotFound(f"There is no share server with the ID {server_id!r}.")
+        at = seen.successor if seen.resting and seen.successor else server_id
+        copies = Counter(
+            one.share_id for one in self.instances(seen.host) if one.share_server_id == at
         )
-        snapshots = self._get(
-            "/snapshots/detail",
-            "snapshots",
-            f"the snapshots of {share_id}",
-            all_tenants="1",
-            share_id=share_id,
+        return Facts(
+            host=seen.host,
+            status=seen.status,
+            copies=len(seen.instances or ()),
+            share_network_id=seen.share_network_id,
+            members={
+                share.id: self._facts(share, copies[share.id])
+                for share in self.shares(share_server_id=at)
+            },
         )
+
+    def _facts(self, share: Share, copies: int) -> Facts:
+        share_id = share.id
+        rules = self._rules(share_id)
+        snapshots = self.snapshots_of(share_id)
         exports = self._get(
             f"/shares/{quote(share_id, safe='')}/export_locations",
             "export_locations",
@@ -312,22 +408,45 @@ class Cloud:
         return Facts(
             host=share.host,
             status=share.status,
-            copies=len(instances),
+            copies=copies,
+            name=share.name,
             share_type_id=share.share_type_id,
             share_network_id=share.share_network_id,
             rules=frozenset(
                 (rule["access_type"], rule["access_to"], rule["access_level"]) for rule in rules
             ),
             rules_status=share.access_rules_status,
-            snapshots={snapshot["id"]: snapshot["status"] for snapshot in snapshots},
+            unapplied=_unapplied(rules),
+            snapshots={snapshot.id: snapshot.status for snapshot in snapshots},
             exports=tuple(
                 sorted(one["path"] for one in exports if not one.get("is_admin_only", False))
             ),
         )
 
-    def snapshot_counts(self) -> dict[str, int]:
-        """How many snapshots each share has, of all projects."""
-        counts: dict[str, int] = {}
+    def unapplied_rules(self, share_id: str) -> frozenset[tuple[str, str]]:
+        """The access rules of a share that are not in force as listed, each with its state."""
+        return _unapplied(self._rules(share_id))
+
+    def _rules(self, share_id: str) -> list[Any]:
+        path, what = "/share-access-rules", f"the access rules of {share_id}"
+        return list(self._get(path, "access_list", what, share_id=share_id))
+
+    def snapshots_of(self, share_id: str) -> list[Snapshot]:
+        """The snapshots of one share."""
+        listed = self._get(
+            "/snapshots/detail",
+            "snapshots",
+            f"the snapshots of {share_id}",
+            all_tenants="1",
+            share_id=share_id,
+        )
+        return [
+            Snapshot(one["id"], share_id, one["status"], one.get("name") or "") for one in listed
+        ]
+
+    def snapshots(self) -> dict[str, list[str]]:
+        """The statuses of the snapshots of each share, of all projects."""
+        found: dict[str, list[str]] = {}
         offset = 0
         while True:
             # Manila hands out at most 1000 of these at a time (osapi_max_limit).
@@ -340,9 +459,9 @@ class Cloud:
                 offset=str(offset),
             )
             for snapshot in page:
-                counts[snapshot["share_id"]] = counts.get(snapshot["share_id"], 0) + 1
+                found.setdefault(snapshot["share_id"], []).append(snapshot["status"])
             if len(page) < 1000:
-                return counts
+                return found
             offset += len(page)
 
     def pools(self) -> list[Pool]:
@@ -378,13 +497,7 @@ class Cloud:
 
     def find_share_network(self, name_or_id: str) -> str:
         """The ID of a share network, by name or ID.  Raises CloudError."""
-        networks = self._get(
-            "/share-networks/detail",
-            "share_networks",
-            "the list of share networks",
-            all_tenants="1",
-        )
-        found = [one["id"] for one in networks if name_or_id in (one["id"], one["name"])]
+        found = [one.id for one in self.share_networks() if name_or_id in (one.id, one.name)]
         if not found:
             raise NotFound(f"There is no share network with the name or ID {name_or_id!r}.")
         if len(found) > 1:
@@ -392,7 +505,7 @@ class Cloud:
                 f"{len(found)} share networks have the name {name_or_id!r}; use one ID of: "
                 f"{', '.join(sorted(found))}."
             )
-        return str(found[0])
+        return found[0]
 
     # -- actions -----------------------------------------------------------------------------
 
@@ -408,11 +521,26 @@ class Cloud:
                 raise Refused(_sentence(error), status) from None
             raise Unknown(_sentence(error), status) from None
 
-    def start(self, share_id: str, destination: str, options: Options) -> None:
-        """Start a share's migration.  Raises Refused or Unknown."""
+    def _manager(self, kind: str) -> Any:
+        return self._client.share_servers if kind == SHARE_SERVER else self._client.shares
+
+    def start(self, kind: str, subject: str, destination: str, options: Options) -> None:
+        """Start the migration of a share or of a share server.  Raises Refused or Unknown."""
+        if kind == SHARE_SERVER:
+            self._act(
+                lambda: self._client.share_servers.migration_start(
+                    subject,
+                    destination,
+                    options.writable,
+                    options.nondisruptive,
+                    options.preserve_snapshots,
+                    new_share_network_id=options.new_share_network_id,
+                )
+            )
+            return
         self._act(
             lambda: self._client.shares.migration_start(
-                share_id,
+                subject,
                 destination,
                 options.force_host_assisted_migration,
                 options.preserve_metadata,
@@ -424,13 +552,33 @@ class Cloud:
             )
         )
 
-    def complete(self, share_id: str) -> None:
-        """Cut a copied share over.  Raises Refused or Unknown; see the engine for when to send it."""
-        self._act(lambda: self._client.shares.migration_complete(share_id))
+    def complete(self, kind: str, subject: str) -> None:
+        """Cut over what is copied.  Raises Refused or Unknown; see the engine for when to send it."""
+        self._act(lambda: self._manager(kind).migration_complete(subject))
 
-    def cancel(self, share_id: str) -> None:
-        """Cancel a share's migration.  Raises Refused or Unknown."""
-        self._act(lambda: self._client.shares.migration_cancel(share_id))
+    def cancel(self, kind: str, subject: str) -> None:
+        """Cancel a migration.  Raises Refused or Unknown."""
+        self._act(lambda: self._manager(kind).migration_cancel(subject))
+
+    def reset_status(self, kind: str, subject: str, status: str) -> None:
+        """Write a status.  ``kind`` is share_server, share_instance or snapshot."""
+        self._act(lambda: self._resettable(kind).reset_state(subject, status))
+
+    def reset_task_state(self, kind: str, subject: str, task_state: str | None) -> None:
+        """Write a task state.  Raises Refused or Unknown."""
+        self._act(lambda: self._manager(kind).reset_task_state(subject, task_state))
+
+    def delete_server(self, server_id: str) -> None:
+        """Delete a share server: Manila refuses that while a share is on it."""
+        self._act(lambda: self._client.share_servers.delete(server_id))
+
+    def _resettable(self, kind: str) -> Any:
+        managers = {
+            SHARE_SERVER: self._client.share_servers,
+            "share_instance": self._client.share_instances,
+            "snapshot": self._client.share_snapshots,
+        }
+        return managers[kind]
 
     def enable_service(self, host: str) -> None:
         """Let the scheduler place shares at a back end again.  Raises Refused or Unknown."""
@@ -487,33 +635,42 @@ def _instance(body: Mapping[str, Any]) -> Instance:
         share_network_id=body.get("share_network_id"),
         share_server_id=body.get("share_server_id"),
         replica_state=body.get("replica_state"),
+        read_only=bool(body.get("cast_rules_to_readonly")),
         created_at=body.get("created_at"),
         updated_at=body.get("updated_at"),
     )
 
 
-def _observe(share: Share, instances: list[Instance] | None) -> Observation:
-    places = changed = started = None
-    if instances is not None:
-        places = tuple(Place(one.host, one.status) for one in instances)
-        moments = [_epoch(one.updated_at or one.created_at) for one in instances]
-        changed = max((moment for moment in moments if moment is not None), default=None)
-        if len(instances) > 1:
-            births = [_epoch(one.created_at) for one in instances]
-            started = max((birth for birth in births if birth is not None), default=None)
-    return Observation(
-        id=share.id,
-        name=share.name,
-        size_gb=share.size_gb,
-        status=share.status,
-        host=share.host,
-        task_state=share.task_state,
-        instances=places,
-        share_type_id=share.share_type_id,
-        share_network_id=share.share_network_id,
-        access_rules_status=share.access_rules_status,
-        changed_at=changed,
-        started_at=started,
+def _unapplied(rules: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (f"{rule['access_type']} {rule['access_to']}", rule["state"])
+        for rule in rules
+        if rule.get("state", "active") != "active"
+    )
+
+
+def _share_server(body: Mapping[str, Any]) -> ShareServer:
+    return ShareServer(
+        id=body["id"],
+        host=body.get("host") or "",
+        status=body["status"],
+        task_state=body.get("task_state"),
+        project_id=body.get("project_id"),
+        share_network_id=body.get("share_network_id"),
+        source_id=body.get("source_share_server_id"),
+        is_encrypted=bool(body.get("encryption_key_ref")),
+        created_at=body.get("created_at"),
+        updated_at=body.get("updated_at"),
+    )
+
+
+def _share_network(body: Mapping[str, Any]) -> ShareNetwork:
+    subnets = body.get("share_network_subnets") or []
+    return ShareNetwork(
+        id=body["id"],
+        name=body.get("name") or "",
+        status=body.get("status") or "active",
+        zones=frozenset(one.get("availability_zone") for one in subnets),
     )
 
 
@@ -535,7 +692,7 @@ def _pool(body: Mapping[str, Any]) -> Pool:
 
 
 def _service(body: Mapping[str, Any], now: float) -> Service:
-    beat = _epoch(body.get("updated_at"))
+    beat = epoch(body.get("updated_at"))
     return Service(
         binary=body["binary"],
         host=body["host"],
@@ -564,16 +721,6 @@ def _number(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
-
-
-def _epoch(text: str | None) -> float | None:
-    """Seconds since the epoch of a time that Manila printed (UTC, without a zone)."""
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
-    except ValueError:
-        return None
 
 
 # -- versions and errors ---------------------------------------------------------------------

@@ -23,12 +23,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
-    SHARE,
     Facts,
     Options,
     Reason,
     Service,
     backend_of,
+    is_pool,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     BUSY,
@@ -42,6 +42,9 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     HOST,
     IDLE,
     MIGRATING,
+    RESTING,
+    SHARE,
+    SHARE_SERVER,
     STUCK,
     Observation,
     Target,
@@ -55,6 +58,9 @@ CANCEL = "cancel"
 VERIFY = "verify"
 
 GOALS = (COPIED, COMPLETED, CANCELLED)
+
+SETTLING = 120.0
+"""Seconds that what was moved has to become as it was: rules are applied, exports written."""
 
 REACHED = "reached"
 
@@ -139,6 +145,8 @@ class Track:
     progress: int | None = None
     destination: str | None = None
     """Where Manila really moves it, once that is seen."""
+    successor: str | None = None
+    """Of a share server: the ID of the one that its migration makes."""
     seen: bool = False
     ours: bool = False
     """Started or adopted by this run: its end is our business."""
@@ -146,7 +154,9 @@ class Track:
     """Action sent and how Manila answered: at most one entry an action, for ever."""
     sent_at: Mapping[str, float] = field(default_factory=dict)
     tainted: bool = False
-    """An error interrupted the copy: it must never be completed."""
+    """An error or a cancel interrupted the copy: it must never be completed."""
+    refusal: tuple[str, int | None] | None = None
+    """What Manila said, and its HTTP status, when a refused start was found begun all the same."""
     look: bool = False
     want: str | None = None
     started_at: float | None = None
@@ -181,6 +191,7 @@ class Other:
     destination: str | None
     busy: bool
     since: float | None = None
+    kind: str = SHARE
 
 
 @dataclass(frozen=True)
@@ -213,10 +224,11 @@ class Decision:
 
 
 def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observation]) -> set[str]:
-    """IDs that need a look of their own (share and instances) beside the list of what migrates.
+    """IDs of shares that need a look of their own beside the list of what migrates.
 
-    A migration costs a look when it is first met, when its other end isn't known yet, and at its
-    end, when it is no longer in that list.  What waits for its turn, and what runs, costs nothing.
+    Share servers need none: their list says everything.  A share costs a look when it is first
+    met, when its other end isn't known yet, and at its end, when it is no longer in that list.
+    What waits for its turn, and what runs, costs nothing.
     """
     migrating = {seen.id: seen for seen in running}
     wanted: set[str] = set()
@@ -224,7 +236,7 @@ def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observati
     for migration in plan:
         track = memory.tracks.get(migration.id, Track())
         known.add(migration.id)
-        if track.settled:
+        if track.settled or migration.kind == SHARE_SERVER:
             continue
         if migration.id in migrating:
             # Not met while migrating yet: whose it is, and where to, only instances tell.
@@ -233,30 +245,39 @@ def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observati
                 wanted.add(migration.id)
         elif not track.seen or track.look or track.ours or track.phase in MIGRATING | {STUCK}:
             wanted.add(migration.id)
-    wanted |= {other for other in migrating if other not in known}
-    return wanted | {other for other in memory.others if other not in migrating}
+    for seen in migrating.values():
+        if seen.id not in known and seen.kind == SHARE:
+            wanted.add(seen.id)
+    for other, what in memory.others.items():
+        if other not in migrating and what.kind == SHARE:
+            wanted.add(other)
+    return wanted
 
 
 # -- the two gates before an action that changes something -----------------------------------
 
 
 def refuses_start(migration: Migration, seen: Observation) -> str | None:
-    """Why this share must not be started as it is now, None if it may.
+    """Why this must not be started as it is now, None if it may.
 
     Sources: share/api.py migration_start() for status, rules and busy task states; section 3 of
     the behaviour page for two instances: Manila accepts those, and mixes them up.
     """
-    if seen.status != "available":
-        return f"its status is {seen.status!r}, not 'available'"
+    if not seen.resting:
+        return f"its status is {seen.status!r}, not {RESTING[seen.kind]!r}"
     if seen.host != migration.source:
         return f"it is at {seen.host}, not at {migration.source} where the plan says it is"
     if seen.state.phase in MIGRATING or (seen.state.phase == STUCK and seen.copies != 1):
         return f"it is busy: its task state is {seen.task_state!r}"
+    if seen.copies != 1 and seen.kind == SHARE_SERVER:
+        return "an older destination is still there, with the status 'server_migrating_to'"
     if seen.copies != 1:
         return (
             f"it has {seen.copies} instances where one is expected: a leftover of an earlier "
             "migration, or a replica, must be dealt with first"
         )
+    if seen.successor:
+        return f"it has been moved already, share server {seen.successor} has taken its place"
     if seen.access_rules_status == "error":
         return "its access rules are in error; Manila refuses to migrate it until they are mended"
     return None
@@ -264,16 +285,20 @@ def refuses_start(migration: Migration, seen: Observation) -> str | None:
 
 def refuses_complete(migration: Migration, track: Track, seen: Observation) -> str | None:
     """Why this migration must not be completed as it is now, None if it may."""
+    if track.tainted and migration.kind == SHARE_SERVER:
+        return (
+            "its cancelling was begun and has not ended, its copy can't be trusted: cancel it again"
+        )
     if track.tainted:
         return "an error interrupted its copy, completing could lose data: cancel it and copy again"
-    if seen.status != "migrating" or not seen.state.complete:
+    if not seen.moving or not seen.state.complete:
         return f"it is not copied: status {seen.status!r}, task state {seen.task_state!r}"
     return _elsewhere(migration, seen)
 
 
 def refuses_cancel(migration: Migration, seen: Observation) -> str | None:
     """Why this migration must not be cancelled as it is now, None if it may."""
-    if seen.status != "migrating" or not seen.state.cancel:
+    if not seen.moving or not seen.state.cancel:
         return f"it can't be cancelled: status {seen.status!r}, task state {seen.task_state!r}"
     return _elsewhere(migration, seen)
 
@@ -286,6 +311,10 @@ def _elsewhere(migration: Migration, seen: Observation) -> str | None:
             f"it already migrates to {seen.destination}, not to {migration.destination} as "
             "planned; cancel that migration, or plan with it"
         )
+    if (seen.copies or 0) > 2:
+        # Starts are check-then-write; or it was started beside the leftover of an earlier one.
+        noun = "share servers" if seen.kind == SHARE_SERVER else "instances"
+        return f"there are {seen.copies} {noun} of it where two are expected, Manila mixes them up"
     return None
 
 
@@ -317,6 +346,13 @@ def advance(
         return _advance_stuck(migration, seen, limits, now, track)
     if track.phase == COMPLETED:
         return _advance_completed(limits, track)
+    if track.phase == FAILED and not seen.resting:
+        return _fail(
+            track,
+            f"The second phase of the migration of {migration.label} failed: the server, its "
+            "destination, its shares and their snapshots are in error, and Manila can't tell which "
+            "copy is good. Ask migration_repair for everything that is concerned.",
+        )
     return _advance_resting(migration, seen, limits, now, track)
 
 
@@ -328,6 +364,8 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         migration.options.new_share_type_id,
         migration.options.new_share_network_id,
     )
+    if seen.kind == SHARE_SERVER and track.ours and not seen.successor:
+        target = Target()  # a server itself never moves: only another one can have arrived
     phase = classify(seen, target)
     changed = phase != track.phase or seen.task_state != track.task_state
     since = track.since
@@ -361,23 +399,49 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         mechanism=mechanism or track.mechanism,
         progress=100 if phase == COMPLETED else progress,
         destination=destination,
-        tainted=track.tainted
-        or (seen.status == "migrating" and seen.task_state == "data_copying_error"),
+        successor=seen.successor or track.successor,
+        tainted=track.tainted or (seen.moving and seen.task_state in _INTERRUPTED),
         started_at=started_at,
         copied_at=copied_at,
         completed_at=completed_at,
     )
 
 
+_INTERRUPTED = frozenset({"data_copying_error", "migration_cancel_in_progress"})
+"""Task states after which a copy is not what it says: one that goes on beside a failed cancel
+ends as copied all the same (share/manager.py, share_server_migration_driver_continue)."""
+
+
 def _advance_migrating(
     migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
 ) -> Track:
+    if track.phase == COMPLETING and seen.resting and seen.successor:
+        return _await_removal(migration, seen, limits, now, track)
     elsewhere = None if track.phase == COMPLETING else _elsewhere(migration, seen)
     if elsewhere:
         # Ours too: somebody may have cancelled it and started another one since.
         return _fail(track, f"{migration.label} is left alone: {elsewhere}.")
+    if track.phase == CANCELLING:
+        since = max(_else(track.since, now), _else(track.met_at, now))
+        if now - since >= limits.patience:
+            return _fail(
+                track,
+                f"{migration.label} has been in {seen.task_state!r} for {now - since:.0f} s: a "
+                "driver that fails to cancel leaves it so. Look into the log of "
+                f"{_manager(migration)}, then ask migration_repair.",
+            )
     if limits.goal == CANCELLED:
         return _advance_cancelling(migration, seen, limits, now, replace(track, ours=True))
+    if track.refusal and seen.task_state == "migration_starting":
+        if now - _else(track.since, now) < limits.patience:
+            return replace(track, look=True)  # unless somebody else was faster, and this is theirs
+        message, status = track.refusal
+        track = _fail(
+            track,
+            f"Manila refused to start the migration of {migration.label} and left it as if it "
+            f"migrated: {message} Ask migration_repair for the way back.",
+        )
+        return replace(track, status_code=status)
     if not track.ours:
         if seen.destination is None and migration.destination and track.phase in (COPYING, COPIED):
             # Somebody started it and the scheduler hasn't chosen yet: whose it is will show.
@@ -397,7 +461,7 @@ def _advance_migrating(
             f"The cutover of {migration.label} was asked for at "
             f"{timestamp(track.sent_at[COMPLETE])} and has not begun since. It is not asked for "
             "twice, because Manila may still carry it out and a second time would destroy: look "
-            "at the source's manila-share before anything else.",
+            f"at {_manager(migration)} before anything else.",
         )
     refusal = refuses_complete(migration, track, seen)
     if refusal:
@@ -421,7 +485,7 @@ def _advance_cancelling(
         track,
         f"The cancelling of {migration.label} was asked for at "
         f"{timestamp(track.sent_at[CANCEL])} and has had no effect (task state "
-        f"{seen.task_state!r}); the reason is in the log of the source's manila-share.",
+        f"{seen.task_state!r}); the reason is in the log of {_manager(migration)}.",
     )
 
 
@@ -434,12 +498,31 @@ def _advance_stuck(
     since = max(_else(track.since, now), _else(track.met_at, now))
     if now - since < limits.patience:
         return replace(track, look=True)
-    copies = "" if seen.copies is None else f", {seen.copies} instances"
+    if seen.resting and seen.successor:
+        return _await_removal(migration, seen, limits, now, track)
+    noun = "servers" if seen.kind == SHARE_SERVER else "instances"
+    copies = "" if seen.copies is None else f", {seen.copies} {noun}"
     return _fail(
         track,
         f"{migration.label} is stuck: status {seen.status!r}, task state {seen.task_state!r}"
         f"{copies}, for {now - since:.0f} s. Nothing was done to it; find out which copy is good "
         "before any repair.",
+    )
+
+
+def _await_removal(
+    migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
+) -> Track:
+    """A share server has been moved, and the old one is still there."""
+    left = next((one.status for one in seen.instances or () if one.status != "active"), None)
+    since = max(_else(track.since, now), _else(track.met_at, now))
+    if left == "deleting" or now - since < limits.patience:
+        return replace(track, ours=True)
+    return _fail(
+        track,
+        f"{migration.label} was moved to {seen.host}, where share server {seen.successor} has "
+        f"taken its place, but Manila has not removed the old one (status {left!r}): look into the "
+        "log of the source's manila-share, then ask migration_repair.",
     )
 
 
@@ -481,7 +564,7 @@ def _advance_resting(
             f"{seen.task_state!r}) and no destination is given to start it.",
         )
     refusal = refuses_start(migration, seen)
-    passing = seen.status not in ("available", "error") and seen.host == migration.source
+    passing = not seen.resting and seen.status not in _FINAL and seen.host == migration.source
     if refusal and passing and now - _else(track.met_at, now) < limits.patience:
         # Its owner extends it, say: that is no failure of ours.
         return replace(track, look=True)
@@ -503,6 +586,13 @@ def _advance_ended(
             f"The answer to the start of {migration.label} was lost and nothing has started for "
             f"{limits.patience:.0f} s; Manila may still carry it out: look at it before you start "
             "it again.",
+        )
+    if track.phase == FAILED and seen.kind == SHARE_SERVER:
+        return _fail(
+            track,
+            f"Manila reports {seen.task_state!r} for {migration.label}, which is active again at "
+            f"{seen.host}; the reason is in the log of {_manager(migration)}. What the failure has "
+            "left at the destination migration_repair finds and removes.",
         )
     if track.phase == FAILED:
         return _fail(
@@ -530,9 +620,19 @@ def _advance_ended(
     )
 
 
+_FINAL = frozenset({"error", "inactive"})
+"""Statuses that no waiting will change."""
+
+
 def _unchanged_since(track: Track, verb: str) -> bool:
     """Whether its state is still the one in which ``verb`` was sent: then it tells nothing new."""
     return track.since is None or track.since <= track.sent_at[verb]
+
+
+def _manager(migration: Migration) -> str:
+    """The service that carries out what is sent, in words."""
+    side = "destination" if migration.kind == SHARE_SERVER else "source"
+    return f"the {side}'s manila-share"
 
 
 def _else(moment: float | None, now: float) -> float:
@@ -556,25 +656,36 @@ class _Slots:
         self.since: float | None = None
         """When the newest of what works now began its present step: slots are full since then."""
 
-    def take(self, since: float | None, *pools: str | None) -> None:
+    def take(self, since: float | None, *places: str | None) -> None:
         self.total += 1
         if since is not None:
             self.since = max(self.since or since, since)
-        for pool in {pool for pool in pools if pool}:
-            self.pools[pool] = self.pools.get(pool, 0) + 1
+        for place in {place for place in places if place}:
+            self.pools[place] = self.pools.get(place, 0) + 1
 
-    def refuse(self, *pools: str | None) -> Reason | None:
+    def _at(self, place: str) -> int:
+        """How many work in a pool.  A share server is at work in all pools of its back ends."""
+        if is_pool(place):
+            return self.pools.get(place, 0) + self.pools.get(backend_of(place), 0)
+        inside = [
+            count
+            for pool, count in self.pools.items()
+            if is_pool(pool) and backend_of(pool) == place
+        ]
+        return self.pools.get(place, 0) + max(inside, default=0)
+
+    def refuse(self, *places: str | None) -> Reason | None:
         if self.total >= self.limits.max_parallel:
             return Reason(
                 "slot",
                 f"{self.total} migrations are at work in the cloud, max_parallel is "
                 f"{self.limits.max_parallel}",
             )
-        for pool in pools:
-            if pool and self.pools.get(pool, 0) >= self.limits.max_parallel_per_pool:
+        for place in places:
+            if place and self._at(place) >= self.limits.max_parallel_per_pool:
                 return Reason(
                     "slot",
-                    f"{self.pools[pool]} migrations are at work in {pool}, max_parallel_per_pool "
+                    f"{self._at(place)} migrations are at work in {place}, max_parallel_per_pool "
                     f"is {self.limits.max_parallel_per_pool}",
                 )
         return None
@@ -614,8 +725,8 @@ def decide(
     ]
     for migration in plan:
         if tracks[migration.id].want == CANCEL:
-            # Manila refuses it while the source's manager is down.
-            down = _service_down(migration.source, reading)
+            # Manila refuses it while the manager that would do it is down.
+            down = _service_down(_acting(migration, tracks[migration.id]), reading)
             if down:
                 tracks[migration.id] = _waits(tracks[migration.id], down, now)
             else:
@@ -705,11 +816,17 @@ def _others(
         phase = classify(seen, Target())
         if phase not in MIGRATING:
             continue
+        if (
+            seen.id in settled
+            and tracks[seen.id].refusal
+            and seen.task_state == "migration_starting"
+        ):
+            continue  # nobody works on it: its start was refused
         known = memory.others.get(seen.id) or settled.get(seen.id) or Other(seen.host, None, False)
         # The host of a share changes while it is completed: the source is where it began.
         source = known.source if phase == COMPLETING else seen.host
         destination = seen.destination or known.destination
-        others[seen.id] = Other(source, destination, phase in BUSY, seen.changed_at)
+        others[seen.id] = Other(source, destination, phase in BUSY, seen.changed_at, seen.kind)
     return others
 
 
@@ -738,9 +855,9 @@ def _hold(
         return Reason("window", f"it is copied, the cutover window opens at {timestamp(opens)}")
     met_at = _else(track.met_at, now)
     rested = now - met_at
-    source = reading.services.get(backend_of(migration.source))
+    acting = reading.services.get(backend_of(_acting(migration, track) or ""))
     # A manager that just died still counts as alive, and carries out at its return what was sent.
-    silent = source is not None and source.beat is not None and source.beat <= met_at
+    silent = acting is not None and acting.beat is not None and acting.beat <= met_at
     unsure = rested < limits.grace or silent
     if verb == COMPLETE and START not in track.sent and limits.grace and unsure:
         return Reason(
@@ -758,6 +875,16 @@ def _hold(
                 "service_disabled", f"the manila-share service {service.host} is disabled"
             )
     return None
+
+
+def _acting(migration: Migration, track: Track) -> str | None:
+    """Where the manager is that carries out a complete or a cancel.
+
+    Of a share the source's, of a share server the destination's (share/rpcapi.py).
+    """
+    if migration.kind == SHARE_SERVER:
+        return track.destination or migration.destination
+    return migration.source
 
 
 def _service_down(host: str | None, reading: Reading) -> Reason | None:
@@ -794,6 +921,11 @@ def _running_reason(migration: Migration, track: Track, reading: Reading) -> Rea
     binary = _worker_of(migration, track)
     if binary and reading.workers.get(binary) is False:
         return Reason("service_down", f"no {binary} is up and enabled; it goes on when one is")
+    if migration.kind == SHARE_SERVER and track.task_state == "migration_starting":
+        return Reason(
+            "driver",
+            "the destination's manila-share has not begun (task state 'migration_starting')",
+        )
     who = {"driver": "the driver", "host": "manila-data"}.get(track.mechanism or "", "Manila")
     percent = "" if track.progress is None else f", {track.progress} %"
     return Reason(
@@ -804,6 +936,8 @@ def _running_reason(migration: Migration, track: Track, reading: Reading) -> Rea
 
 def _worker_of(migration: Migration, track: Track) -> str | None:
     """The service beside manila-share that has to do the present step, where one surely has."""
+    if migration.kind == SHARE_SERVER:
+        return None
     if track.task_state == "migration_starting":
         return "manila-scheduler"
     forced = migration.options.force_host_assisted_migration
@@ -845,11 +979,13 @@ def after(
     track = replace(track, want=None, waiting_for=None)
     if outcome == OUTDATED:
         track = replace(track, look=True)
+        if message and action.verb == START and action.migration.kind == SHARE_SERVER:
+            track = replace(track, refusal=(message, status_code))
     elif action.verb == VERIFY:
         track = replace(track, look=True, facts_after=found or track.facts_after)
         if outcome == ACCEPTED:
             track = replace(track, outcome=REACHED)
-        elif now - (track.completed_at or now) >= patience:
+        elif now - (track.completed_at or now) >= min(patience, SETTLING):
             track = _fail(track, f"{label} was moved, but {message}.")
     elif outcome == REFUSED:
         track = _fail(track, f"Manila refused to {action.verb} the migration of {label}: {message}")
@@ -879,22 +1015,58 @@ def differences(
     checked.
     """
     wrong = []
-    if found.status != "available":
+    if found.status != RESTING[migration.kind]:
         wrong.append(f"its status is {found.status!r}")
     if destination and found.host != destination:
         wrong.append(f"it is at {found.host}, not at {destination}")
-    if found.copies != 1:
-        wrong.append(f"it has {found.copies} instances")
-    if not found.exports:
-        wrong.append("it has no export location")
-    if found.rules_status != "active":
-        wrong.append(f"its access rules are {found.rules_status!r}")
     for wanted, has, what in (
         (migration.options.new_share_type_id, found.share_type_id, "share type"),
         (migration.options.new_share_network_id, found.share_network_id, "share network"),
     ):
         if wanted and wanted != has:
             wrong.append(f"its {what} is {has}, not {wanted}")
+    if migration.kind == SHARE_SERVER:
+        return wrong + _member_differences(before, found)
+    return wrong + _share_differences(before, found)
+
+
+def _member_differences(before: Facts | None, found: Facts) -> list[str]:
+    """What is wrong with the shares of a share server."""
+    wrong = []
+    if found.copies != 1:
+        wrong.append("the server that it was moved from is still there")
+    if not found.members:
+        wrong.append("it has no shares")
+    old = before.members if before else {}
+    for share_id in sorted(set(old) - set(found.members)):
+        wrong.append(f"share {old[share_id].name or share_id} is not on it")
+    for share_id, share in sorted(found.members.items()):
+        which = f"share {share.name or share_id}: "
+        if share.status != "available":
+            wrong.append(f"{which}its status is {share.status!r}")
+        if backend_of(share.host) != backend_of(found.host):
+            wrong.append(f"{which}it is at {share.host}")
+        wrong += [which + one for one in _share_differences(old.get(share_id), share)]
+    return wrong
+
+
+def _share_differences(before: Facts | None, found: Facts) -> list[str]:
+    """What is wrong with the parts of one share."""
+    wrong = []
+    if found.copies != 1:
+        wrong.append(f"it has {found.copies} instances")
+    if not found.exports:
+        wrong.append("it has no export location")
+    if found.rules_status != "active":
+        wrong.append(f"its access rules are {found.rules_status!r}")
+    else:
+        # Their status may be a lie: Manila fails to lift the read-only access of a share server's
+        # migration and calls it active (share/manager.py, _reset_read_only_access_rules_for_server).
+        for rule, state in sorted(found.unapplied):
+            wrong.append(
+                f"the access rule {rule} is {state!r}, so clients may only be able to read: any "
+                "change of a rule of this share makes Manila apply all of them"
+            )
     if before is not None:
         for lost in sorted(before.rules - found.rules):
             wrong.append(f"the access rule {' '.join(lost)} is missing")
@@ -914,8 +1086,10 @@ def differences(
 def describe(
     seen: Observation, services: Mapping[str, Service], now: float
 ) -> tuple[Migration, Track]:
-    """What one look at a share says of its migration, where no plan says what was wanted."""
-    migration = Migration(seen.id, seen.host, seen.destination, seen.name, seen.size_gb)
+    """What one look says of a migration, where no plan says what was wanted."""
+    migration = Migration(
+        seen.id, seen.host, seen.destination, seen.name, seen.size_gb, kind=seen.kind
+    )
     track = _note(migration, seen, now, Track())
     if track.phase == COPIED:
         track = _waits(track, _NOBODY[COMPLETE], now)
@@ -964,9 +1138,33 @@ def as_record(migration: Migration, track: Track) -> dict[str, Any]:
         "error": track.error,
         "waiting_for": waiting,
         **moments,
-        "export_locations_before": list(track.facts_before.exports) if track.facts_before else [],
-        "export_locations_after": list(track.facts_after.exports) if track.facts_after else [],
+        "export_locations_before": _exports(track.facts_before),
+        "export_locations_after": _exports(track.facts_after),
+        "destination_share_server_id": track.successor,
+        "shares": _members(track),
     }
+
+
+def _exports(facts: Facts | None) -> list[str]:
+    """The export locations of a share, or those of all shares of a share server."""
+    if facts is None:
+        return []
+    return [*facts.exports, *(path for one in facts.members.values() for path in one.exports)]
+
+
+def _members(track: Track) -> list[dict[str, Any]]:
+    """The shares of a share server, with what their clients mounted and have to mount now."""
+    before = track.facts_before.members if track.facts_before else {}
+    after = track.facts_after.members if track.facts_after else {}
+    return [
+        {
+            "id": share_id,
+            "name": (after.get(share_id) or before[share_id]).name,
+            "export_locations_before": _exports(before.get(share_id)),
+            "export_locations_after": _exports(after.get(share_id)),
+        }
+        for share_id in sorted(set(before) | set(after))
+    ]
 
 
 def summarize(plan: Sequence[Migration], memory: Memory) -> dict[str, int]:

@@ -13,81 +13,111 @@ one pool ("the pool has no ..."): the caller says which.  Sizes are GiB, reserva
 
 from __future__ import annotations
 
-import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING
 
+from ansible_collections.manila.migration.plugins.module_utils.capacity import (
+    NOTHING,
+    Load,
+    fits,
+    under_way,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Compatibility,
     Instance,
     Options,
     Pool,
     Reason,
     Service,
     Share,
+    ShareNetwork,
+    ShareServer,
     ShareType,
 )
+from ansible_collections.manila.migration.plugins.module_utils.specs import (
+    spec_matches,
+    uses_share_servers,
+)
 from ansible_collections.manila.migration.plugins.module_utils.states import (
-    COPYING,
     MIGRATING,
     Observation,
-    Place,
-    Target,
-    classify,
 )
+from ansible_collections.manila.migration.plugins.module_utils.wording import many
 
 if TYPE_CHECKING:
     from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
 
 CODES: dict[str, str] = {
     # The share itself.
-    "replicas": "The share has replicas; Manila migrates only shares without.",
+    "replicas": "A share has replicas; Manila migrates only shares without, drivers perhaps share servers.",
     "share_group": "The share belongs to a share group; Manila does not migrate its members.",
-    "status": "The status of the share is not 'available'.",
-    "busy": "The task state of the share says that something works on it.",
+    "status": "The status of a share is not 'available', or that of a share server not 'active'.",
+    "busy": "The task state says that something works on it.",
     "access_rules_error": "The access rules of the share are in error.",
     "soft_deleted": "The share is in the recycle bin.",
-    "instances": "The share has more than one instance: a leftover of an earlier migration.",
-    "snapshots": "The share has snapshots that this way of migrating can't keep.",
+    "instances": "A share has more instances than it should, or one in the wrong state: a leftover.",
+    "snapshots": "There are snapshots that this way of migrating can't keep, or that are not available.",
     "no_share_type": "The share has no share type, or one that is not known.",
     "size_limit": "The new share type does not allow shares of this size.",
-    "share_network": "The share type needs a share network, or must not have one.",
+    "share_network": "A share network is missing, must not be there, or is not active.",
+    # The share server.
+    "encryption": "The share server has an encryption key.",
+    "no_shares": "The share server has no shares.",
+    "unfinished_destination": "A destination of an older migration is still migrating.",
+    "same_place": "The share server is there already, in the same share network.",
+    "same_backend_name": "Another host's back end of the same name, which Manila takes for the same.",
+    "share_network_subnet": "The share network has no subnet in the destination's zone.",
+    "not_writable": "The shares shall stay writable, and the driver can't do that.",
+    "not_nondisruptive": "Clients shall stay connected, and the driver can't do that.",
+    "not_preserve_snapshots": "Snapshots shall be kept, and the driver can't do that.",
+    "incompatible": "The driver says no, and not why.",
+    "refused": "Manila's own check refuses it.",
     # What is asked for.
     "options_conflict": "Options that exclude each other.",
+    "excluded_share": "A share is excluded, and its share server moves with all its shares or not at all.",
     # The destination.
     "pool_unknown": "There is no such pool.",
     "same_pool": "The share is there already.",
-    "service_missing": "No manila-share service is registered for the pool.",
-    "service_disabled": "The pool's manila-share service is disabled.",
-    "service_down": "The pool's manila-share service gives no sign of life.",
-    "type_pinned": "The share type is pinned to another back end.",
-    "share_servers": "Share type and pool differ in driver_handles_share_servers.",
+    "service_missing": "No manila-share service is registered for the destination.",
+    "service_disabled": "The destination's manila-share service is disabled.",
+    "service_down": "The destination's manila-share service gives no sign of life.",
+    "type_pinned": "The share type is pinned to another back end; for a share server a warning.",
+    "share_servers": "What moves and the destination differ in driver_handles_share_servers.",
     "protocol": "The pool does not offer the protocol of the share.",
     "capability": "The pool lacks a capability that the share type asks for.",
-    "availability_zone": "The share type is not allowed in the pool's availability zone.",
-    "no_capacity": "There is no room for the share.",
+    "availability_zone": "The share type is not allowed in the destination's availability zone.",
+    "no_capacity": "There is no room for it.",
     "capacity_invalid": "The pool reports capacities that Manila's scheduler can't work with.",
     "scheduler_down": "No manila-scheduler is up, and only it knows the pools.",
-    "no_destination": "No pool is left where the share could go.",
+    "no_destination": "No place is left where it could go.",
     # Migrations that exist already.
-    "migrating_elsewhere": "The share already migrates to a place that is not allowed.",
-    "destination_unknown": "The share just began to migrate; Manila hasn't chosen the place yet.",
-    "stuck": "A migration of the share came to a halt and needs a repair.",
+    "migrating_elsewhere": "It already migrates to a place that is not allowed.",
+    "destination_unknown": "It just began to migrate, or is being cancelled; the place doesn't show.",
+    "stuck": "Its migration came to a halt, or failed at the end, and needs a repair.",
     "leftover": "An instance at the source that serves no share from there.",
     # Warnings.
     "read_only": "Clients can only read during the copy.",
+    "disruptive": "The cutover disconnects clients: export locations change.",
+    "no_cancel": "The driver can't cancel the migration.",
+    "no_progress": "The driver can't tell how far the migration is.",
+    "leftover_destination": "A share server is left of a migration that failed or was cancelled.",
     "affinity": "The share has an affinity hint, which is not looked at here.",
     "capacity_unknown": "A pool is used that does not report its capacity.",
     "filter_function": "A pool is used whose driver filters by a function of its own.",
-    "fills_source": "A share is migrating to the place that shall be emptied.",
+    "fills_source": "Something is migrating to the place that shall be emptied.",
     "exclude_unknown": "Something is excluded that is not there.",
     "exclude_several": "A name that is excluded belongs to more than one share.",
+    "empty_server": "A share server at the source has no shares: nothing that has to be moved.",
+    "type_kept": "A share type is mapped, and its shares move with their share servers, which keeps it.",
+    "metadata_not_asked": "preserve_metadata is required, and can't be asked for with share servers.",
     # Differences between a plan file and the cloud.
     "new": "Something is at the source that is not in the plan file.",
     "gone": "Something in the plan file is not at the source any more.",
-    "not_possible": "A share can't go where the plan file says any more.",
-    "redirected": "A share migrates to another place than the plan file says.",
+    "not_possible": "It can't go where the plan file says any more.",
+    "redirected": "It migrates to another place than the plan file says.",
 }
 """Every code that a reason may have, with its meaning."""
 
@@ -104,18 +134,71 @@ class Inventory:
     """What there is.
 
     ``shares`` are those that have an instance at the place in question, and everything that
-    migrates anywhere.  ``instances`` are by share ID, ``snapshots`` (how many) too; ``services``
-    (manila-share) by ``host@backend``; ``share_types`` by ID.
+    migrates anywhere.  ``instances`` are by share ID, ``snapshot_statuses`` too; ``services``
+    (manila-share) by ``host@backend``; ``share_types`` and ``networks`` by ID.
+
+    Only where there are share servers: ``servers`` are all of the cloud, ``grouped_servers`` the
+    IDs of those with share groups, ``checks`` what Manila says of moving a server (ID) to a back
+    end (``host@backend``).
     """
 
     shares: Sequence[Share] = ()
     instances: Mapping[str, Sequence[Instance]] = field(default_factory=dict)
-    snapshots: Mapping[str, int] = field(default_factory=dict)
+    snapshot_statuses: Mapping[str, Sequence[str]] = field(default_factory=dict)
     pools: Sequence[Pool] = ()
     services: Mapping[str, Service] = field(default_factory=dict)
     share_types: Mapping[str, ShareType] = field(default_factory=dict)
     scheduler_up: bool = True
     """Only the scheduler knows pools: while none is up, ``pools`` is empty."""
+    servers: Sequence[ShareServer] = ()
+    networks: Mapping[str, ShareNetwork] = field(default_factory=dict)
+    grouped_servers: frozenset[str] = frozenset()
+    checks: Mapping[tuple[str, str], Compatibility] = field(default_factory=dict)
+
+    def snapshots(self, share_id: str) -> int:
+        """How many snapshots a share has."""
+        return len(self.snapshot_statuses.get(share_id, ()))
+
+    @cached_property
+    def shares_by_id(self) -> Mapping[str, Share]:
+        """The shares, to be found."""
+        return {one.id: one for one in self.shares}
+
+    @cached_property
+    def pools_by_name(self) -> Mapping[str, Pool]:
+        """The pools, to be found."""
+        return {one.name: one for one in self.pools}
+
+    @cached_property
+    def on_servers(self) -> Mapping[str, Sequence[Instance]]:
+        """The instances on each share server.
+
+        Where those of a share were not read, the share itself says where its instance is.
+        """
+        found: dict[str, list[Instance]] = {}
+        for several in self.instances.values():
+            for one in several:
+                found.setdefault(one.share_server_id or "", []).append(one)
+        for share in self.shares:
+            if share.share_server_id and not self.instances.get(share.id):
+                one = Instance("", share.id, share.host, share.status)
+                found.setdefault(share.share_server_id, []).append(one)
+        found.pop("", None)
+        return {
+            server_id: sorted(several, key=lambda one: (one.share_id, one.host, one.id))
+            for server_id, several in found.items()
+        }
+
+    def aboard(self, server_id: str) -> list[tuple[Share, str]]:
+        """The shares on a share server, each with the pool where it is there.
+
+        Whoever has an instance there counts, as for Manila: replicas and leftovers, too.
+        """
+        return [
+            (self.shares_by_id[one.share_id], one.host)
+            for one in self.on_servers.get(server_id, ())
+            if one.share_id in self.shares_by_id
+        ]
 
 
 # -- the share -------------------------------------------------------------------------------
@@ -192,7 +275,7 @@ def share_blockers(
         found.append(
             Reason(
                 "snapshots",
-                f"it has {_many(snapshots, 'snapshot')}: host-assisted migration takes only "
+                f"it has {many(snapshots, 'snapshot')}: host-assisted migration takes only "
                 "shares without",
             )
         )
@@ -267,7 +350,7 @@ def warnings(share: Share, snapshots: int, options: Options) -> list[Reason]:
         found.append(
             Reason(
                 "snapshots",
-                f"it has {_many(snapshots, 'snapshot')}: a driver that keeps them will do so, any "
+                f"it has {many(snapshots, 'snapshot')}: a driver that keeps them will do so, any "
                 "other makes the migration fail",
             )
         )
@@ -405,297 +488,17 @@ def _mismatch(share: Share, share_type: ShareType, key: str, wants: str, has: ob
     )
 
 
-_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
-_FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
+# -- one migration ---------------------------------------------------------------------------
 
 
-def _is_true(value: object) -> bool:
-    return str(value).strip().lower() in _TRUE
+def start_blockers(
+    inventory: Inventory, migration: Migration, loads: Mapping[str, Load] | None = None
+) -> list[Reason]:
+    """Every reason why one migration of one share of the inventory must not be started now.
 
-
-def _by_number(compare: Callable[[float, float], bool]) -> Callable[[Any, str], bool]:
-    return lambda has, wants: compare(float(has), float(wants))
-
-
-_OPERATORS: dict[str, Callable[[Any, str], bool]] = {
-    "=": _by_number(operator.ge),  # at least: as the scheduler has it
-    "==": _by_number(operator.eq),
-    "!=": _by_number(operator.ne),
-    ">=": _by_number(operator.ge),
-    "<=": _by_number(operator.le),
-    "<in>": lambda has, wants: wants in has,
-    "<is>": lambda has, wants: _is_true(has) is _is_true(wants),
-    "s==": operator.eq,
-    "s!=": operator.ne,
-    "s<": operator.lt,
-    "s<=": operator.le,
-    "s>": operator.gt,
-    "s>=": operator.ge,
-}
-
-
-def spec_matches(has: object, wants: str) -> bool:
-    """Whether a capability satisfies an extra spec: scheduler/filters/extra_specs_ops.py.
-
-    What makes the scheduler fail with an exception (a number compared with a text) is no match
-    here: the migration would end in an error all the same.
+    ``loads`` are those of ``under_way``, for who asks of many migrations.
     """
-    if has is None:
-        return False
-    value: Any = has.lower() if isinstance(has, str) else has
-    wants = wants.lower()
-    words = wants.split()
-    sign = words[0] if words else ""
-    if sign == "<or>":
-        return isinstance(value, str) and value in words[1::2]
-    if sign not in _OPERATORS:
-        if isinstance(value, bool):
-            word = wants.strip()
-            return word in (_TRUE if value else _FALSE)
-        return bool(value == wants)
-    if len(words) < 2:
-        return False
-    try:
-        return bool(_OPERATORS[sign](value, words[1]))
-    except (TypeError, ValueError):
-        return False
-
-
-def uses_share_servers(share_type: ShareType) -> bool:
-    """Whether shares of the type live on share servers (and so need a share network)."""
-    return _is_true(share_type.extra_specs.get("driver_handles_share_servers", ""))
-
-
-# -- capacity --------------------------------------------------------------------------------
-
-
-class Load(NamedTuple):
-    """What comes to a pool and is not in its figures yet.
-
-    ``committed_gb`` is the size of the shares, ``written_gb`` the part of it that will really be
-    taken from the free space.
-    """
-
-    committed_gb: float = 0
-    written_gb: float = 0
-
-
-def thinks_thin(share_type: ShareType) -> bool:
-    """Whether the scheduler may over-subscribe for shares of this type: scheduler/utils.py."""
-    specs = share_type.extra_specs
-    wish = specs.get("thin_provisioning", specs.get("capabilities:thin_provisioning"))
-    if wish is None:
-        return True
-    word = str(wish).strip().lower()
-    return word in _TRUE or (word not in _FALSE and spec_matches(True, str(wish)))
-
-
-def written_part(pool: Pool) -> float:
-    """How much of what ``pool`` has promised is really written there, 0 to 1.
-
-    Manila doesn't know it of a single share.  Of a thin pool it can be told for all its shares
-    together; of any other everything counts as written.
-    """
-    total, free, promised = pool.total_gb, pool.free_gb, pool.provisioned_gb
-    if not pool.thin_provisioning or isinstance(total, str) or isinstance(free, str):
-        return 1.0
-    if not promised or promised <= 0:
-        return 1.0
-    return min(1.0, max(0.0, total - free) / promised)
-
-
-def written_gb_at(pool: Pool, thin: bool, size_gb: float, part: float) -> float:
-    """How much of the free space of ``pool`` a share of ``size_gb`` will take.
-
-    ``thin`` is what ``thinks_thin`` says of its type, ``part`` how much of it is written
-    (``written_part`` of the pool that it leaves).  Only where type and pool are thin does that
-    lessen what it takes.
-    """
-    return size_gb * part if thin and pool.thin_provisioning else size_gb
-
-
-def capacity_invalid(
-    pool: Pool, share_type: ShareType, from_snapshot: bool = False
-) -> Reason | None:
-    """Why the scheduler can't calculate with the figures of ``pool`` at all, None if it can.
-
-    scheduler/filters/capacity.py.  A free space of 'infinite' makes the filter itself fail, so
-    such a pool gets nothing, whatever it could hold.
-    """
-    total, free = pool.total_gb, pool.free_gb
-    if free == "unknown":
-        return None
-    if isinstance(free, str) or not math.isfinite(free):
-        return Reason(
-            "capacity_invalid",
-            f"the pool reports {free!r} as its free capacity, which Manila's scheduler can't "
-            "work with",
-        )
-    if total == "unknown":
-        if _reserved(pool, from_snapshot):
-            return Reason(
-                "capacity_invalid",
-                "the pool reserves a part of a total capacity that it does not report",
-            )
-        return None
-    if isinstance(total, str) or not math.isfinite(total) or total <= 0:
-        return Reason("capacity_invalid", f"the pool reports {total!r} as its total capacity")
-    if pool.thin_provisioning and thinks_thin(share_type) and pool.max_over_subscription_ratio < 1:
-        return Reason(
-            "capacity_invalid",
-            f"the pool's max_over_subscription_ratio is {pool.max_over_subscription_ratio:g}, "
-            "Manila's scheduler wants 1 or more",
-        )
-    return None
-
-
-def headroom(
-    pool: Pool,
-    share_type: ShareType,
-    committed_gb: float = 0,
-    from_snapshot: bool = False,
-    written_gb: float | None = None,
-) -> float:
-    """The largest share, in whole GiB, that the scheduler would let into ``pool``.
-
-    scheduler/filters/capacity.py, after ``committed_gb`` more than the pool reports has come to
-    it, of which ``written_gb`` (None: all) is taken from its free space.  ``from_snapshot``: the
-    share was made from one, which has a reservation of its own.  The scheduler itself
-    doesn't reserve for migrations (scheduler/manager.py, migrate_share_to_host), so whoever plans
-    must.  Infinite where the pool doesn't report its free space: Manila tries its luck there.
-    """
-    if capacity_invalid(pool, share_type, from_snapshot):
-        return 0
-    total, free = pool.total_gb, pool.free_gb
-    if isinstance(free, str):
-        return math.inf
-    free -= committed_gb if written_gb is None else written_gb
-    if isinstance(total, str):
-        return max(0, math.floor(free))
-    free = math.floor(free - total * (_reserved(pool, from_snapshot) / 100))
-    if not (pool.thin_provisioning and thinks_thin(share_type)):
-        return max(0, free)
-    ratio = pool.max_over_subscription_ratio
-    promised = _provisioned(pool) + committed_gb
-    room = math.floor(total * ratio - promised)
-    # The scheduler compares quotients: agree with it to the last bit.
-    if room > 0 and (promised + room) / total > ratio:
-        room -= 1
-    elif (promised + room + 1) / total <= ratio:
-        room += 1
-    return max(0, min(room, math.floor(free * ratio)))
-
-
-def fits(
-    pool: Pool,
-    share_type: ShareType,
-    size_gb: float,
-    committed_gb: float = 0,
-    from_snapshot: bool = False,
-    written_gb: float | None = None,
-) -> Reason | None:
-    """Why a share of ``size_gb`` has no room in ``pool``, None if it has.  See ``headroom``."""
-    invalid = capacity_invalid(pool, share_type, from_snapshot)
-    if invalid:
-        return invalid
-    room = headroom(pool, share_type, committed_gb, from_snapshot, written_gb)
-    if size_gb <= room:
-        return None
-    details = [f"{_gb(pool.free_gb)} of {_gb(pool.total_gb)} GiB are free"]
-    if _reserved(pool, from_snapshot):
-        details.append(f"{_reserved(pool, from_snapshot):g} % are reserved")
-    if pool.thin_provisioning and thinks_thin(share_type):
-        details.append(
-            f"{_provisioned(pool):g} GiB are promised, "
-            f"{pool.max_over_subscription_ratio:g} times the capacity may be"
-        )
-    if committed_gb:
-        details.append(f"{committed_gb:g} GiB are planned or on their way")
-    return Reason(
-        "no_capacity",
-        f"{size_gb:g} GiB are needed and there is room for {room:g} GiB ({', '.join(details)})",
-    )
-
-
-def _reserved(pool: Pool, from_snapshot: bool) -> float:
-    return pool.reserved_snapshot_percentage if from_snapshot else pool.reserved_percentage
-
-
-def _provisioned(pool: Pool) -> float:
-    """What a thin pool has promised so far.
-
-    Where a driver doesn't say, the scheduler adds up the instances in its database
-    (scheduler/host_manager.py): what is allocated comes next to that, and what is used.
-    """
-    if pool.provisioned_gb is not None:
-        return pool.provisioned_gb
-    if pool.allocated_gb is not None:
-        return pool.allocated_gb
-    if isinstance(pool.total_gb, str) or isinstance(pool.free_gb, str):
-        return 0
-    return max(0, pool.total_gb - pool.free_gb)
-
-
-# -- what is under way -----------------------------------------------------------------------
-
-
-def observe(share: Share, instances: Sequence[Instance]) -> Observation:
-    """The share as the table of states reads it.  Without instances these are not known."""
-    return Observation(
-        id=share.id,
-        name=share.name,
-        size_gb=share.size_gb,
-        status=share.status,
-        host=share.host,
-        task_state=share.task_state,
-        instances=tuple(Place(one.host, one.status) for one in instances) or None,
-        share_type_id=share.share_type_id,
-        share_network_id=share.share_network_id,
-        access_rules_status=share.access_rules_status,
-    )
-
-
-# The destination's back end has not been asked for anything yet, or is just being asked.
-_NOT_THERE_YET = frozenset(
-    {"migration_starting", "migration_in_progress", "migration_driver_starting"}
-)
-
-
-def in_flight(inventory: Inventory) -> dict[str, Load]:
-    """By pool, what migrations that run already bring and the pool may not report yet.
-
-    A share counts in full until the destination has been created, which the task state shows.
-    From then on a pool's report has its size, within a minute; counting it twice would make a
-    plan that is repeated in the middle of a run find the destination full.  What a thin pool has
-    free, however, shrinks only as data comes in: there the written part counts until the copy is
-    done.
-    """
-    pools = {pool.name: pool for pool in inventory.pools}
-    loads: dict[str, Load] = {}
-    for share in inventory.shares:
-        instances = inventory.instances.get(share.id, ())
-        seen = observe(share, instances)
-        pool = pools.get(seen.destination or "")
-        if pool is None or classify(seen, Target()) != COPYING:
-            continue
-        source = pools.get(share.host)
-        types = [one.share_type_id or "" for one in instances if one.host == pool.name]
-        share_type = inventory.share_types.get(types[0])
-        thin = share_type is None or thinks_thin(share_type)
-        part = written_part(source) if source else 1.0
-        load = Load(share.size_gb, written_gb_at(pool, thin, share.size_gb, part))
-        if share.task_state not in _NOT_THERE_YET:
-            load = Load(0, load.written_gb if pool.thin_provisioning else 0)
-        had = loads.get(pool.name, Load())
-        loads[pool.name] = Load(
-            had.committed_gb + load.committed_gb, had.written_gb + load.written_gb
-        )
-    return loads
-
-
-def start_blockers(inventory: Inventory, migration: Migration) -> list[Reason]:
-    """Every reason why one migration of one share of the inventory must not be started now."""
-    share = next((one for one in inventory.shares if one.id == migration.id), None)
+    share = inventory.shares_by_id.get(migration.id)
     if share is None:
         return [Reason("status", "it does not exist any more")]
     options = migration.options
@@ -703,13 +506,13 @@ def start_blockers(inventory: Inventory, migration: Migration) -> list[Reason]:
     found = share_blockers(
         share,
         inventory.instances.get(share.id, ()),
-        inventory.snapshots.get(share.id, 0),
+        inventory.snapshots(share.id),
         options,
         share_type,
     )
     if migration.destination is None:
         return found
-    pool = next((one for one in inventory.pools if one.name == migration.destination), None)
+    pool = inventory.pools_by_name.get(migration.destination)
     if pool is None:
         if inventory.scheduler_up:
             found.append(Reason("pool_unknown", f"there is no pool {migration.destination}"))
@@ -720,18 +523,11 @@ def start_blockers(inventory: Inventory, migration: Migration) -> list[Reason]:
         return found + _service_blockers(inventory.services.get(pool.backend))
     service = inventory.services.get(pool.backend)
     reasons = pool_blockers(share, share_type, pool, service, options, share.host)
-    load = in_flight(inventory).get(pool.name, Load())
+    loads = under_way(inventory).loads if loads is None else loads
+    load = loads.get(pool.name, NOTHING)
     from_snapshot = share.snapshot_id is not None
     full = fits(pool, share_type, share.size_gb, load.committed_gb, from_snapshot, load.written_gb)
     if full:
         reasons.append(full)
     found += [Reason(one.code, f"{pool.name}: {one.message}") for one in reasons]
     return found
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _gb(capacity: float | str) -> str:
-    return capacity if isinstance(capacity, str) else f"{capacity:g}"

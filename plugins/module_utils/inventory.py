@@ -14,15 +14,21 @@ from ansible_collections.manila.migration.plugins.module_utils.feasibility impor
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
     Share,
+    ShareServer,
     backend_of,
     covers,
 )
+from ansible_collections.manila.migration.plugins.module_utils.server_feasibility import (
+    handles_servers,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import MOVING, SHARE_SERVER
 
 
 def read_inventory(cloud: Cloud, source: str) -> Inventory:
     """Everything at ``source`` (a back end or a pool), and everything that migrates.
 
-    Raises CloudError.
+    Share servers are asked for where any pool of the cloud has them, networks and groups where
+    the source has them.  Manila's checks of share servers are the caller's.  Raises CloudError.
     """
     # Services first: they are refused to everybody but administrators, with a clear word.
     services = cloud.services()
@@ -51,12 +57,24 @@ def read_inventory(cloud: Cloud, source: str) -> Inventory:
         for instance in cloud.instances():
             if instance.share_id in several:
                 instances[instance.share_id].append(instance)
+    pools = cloud.pools() if scheduler_up else []
+    # A back end may be left with nothing but share servers, and others may send theirs there.
+    servers: list[ShareServer] = []
+    if any(map(handles_servers, pools)) or any(one.share_server_id for one in at_source):
+        servers = cloud.share_servers()
+    if any(one.status == MOVING[SHARE_SERVER] for one in servers):
+        aboard = cloud.shares(status=MOVING[SHARE_SERVER])
+        shares.update((one.id, one) for one in aboard if one.id not in shares)
+    with_servers = any(one.host == backend_of(source) for one in servers)
     return Inventory(
         shares=tuple(shares.values()),
         instances=instances,
-        snapshots=cloud.snapshot_counts() if shares else {},
-        pools=tuple(cloud.pools()) if scheduler_up else (),
+        snapshot_statuses=cloud.snapshots() if shares else {},
+        pools=tuple(pools),
         services={one.host: one for one in services if one.binary == SHARE_MANAGER},
         scheduler_up=scheduler_up,
         share_types={one.id: one for one in cloud.share_types()},
+        servers=tuple(servers),
+        networks={one.id: one for one in cloud.share_networks()} if with_servers else {},
+        grouped_servers=frozenset(cloud.grouped_servers()) if with_servers else frozenset(),
     )

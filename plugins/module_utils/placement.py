@@ -1,347 +1,194 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The planner: which share goes to which pool, and which can't go anywhere, and why.
+"""The planner: what goes where, and what can't go anywhere, and why.
 
 ``make_plan()`` turns an inventory and a request into a plan, a dictionary that can be printed,
-kept in a file and read again by ``to_migrations()``.  It changes nothing and asks nobody.  The
+kept in a file and read again (``plans``).  It changes nothing and asks nobody.  The
 same input gives the same plan, whatever the order in which the cloud listed it.
 
-Manila's scheduler checks the capacity of a destination when a migration starts but sets nothing
-aside, so several that start together may overfill a pool.  The planner adds up what it places.
-Sizes are GiB, fills are percent.
+Shares move one by one or, on share servers and unless they are to be split, with their server.
+Whether a server can move only Manila and the drivers know: ``checks_to_ask()`` says what to ask
+before a plan is made.
+
+Manila's scheduler checks the capacity of a destination when the migration of a share starts but
+sets nothing aside, so several that start together may overfill a pool; for share servers it isn't
+even asked.  The planner adds up what it places.  Sizes are GiB, fills are percent.
 """
 
 from __future__ import annotations
 
-import heapq
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from itertools import groupby
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
+from ansible_collections.manila.migration.plugins.module_utils.capacity import (
+    NOTHING,
+    Claim,
+    Room,
+    capacity_invalid,
+    claim_for,
+    claims_aboard,
+    settle,
+    under_way,
+    written_part,
+)
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
     SCHEDULER_DOWN,
     Inventory,
-    Load,
-    capacity_invalid,
-    headroom,
-    in_flight,
-    observe,
-    options_conflict,
     pool_blockers,
     share_blockers,
-    start_blockers,
-    thinks_thin,
-    uses_share_servers,
     warnings,
-    written_gb_at,
-    written_part,
+)
+from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    observe_server,
+    observe_share,
+)
+from ansible_collections.manila.migration.plugins.module_utils.packing import (
+    Item,
+    Placing,
+    Site,
+    arrange,
+)
+from ansible_collections.manila.migration.plugins.module_utils.plans import (
+    OPTION_NAMES,
+    VERSION,
+    traffic,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
-    SHARE,
     Instance,
     Options,
-    Pool,
     Reason,
     Share,
+    ShareServer,
     ShareType,
     backend_of,
     covers,
-    is_backend,
-    is_pool,
 )
+from ansible_collections.manila.migration.plugins.module_utils.request import (
+    Request,
+    check_request,
+)
+from ansible_collections.manila.migration.plugins.module_utils.server_feasibility import (
+    check_blockers,
+    place_blockers,
+    server_blockers,
+    server_warnings,
+)
+from ansible_collections.manila.migration.plugins.module_utils.specs import uses_share_servers
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    CANCELLING,
     COMPLETED,
     COMPLETING,
+    FAILED,
+    GOING,
     IDLE,
     MIGRATING,
+    MOVING,
+    SHARE,
+    SHARE_SERVER,
     STUCK,
+    Observation,
     Target,
     classify,
 )
+from ansible_collections.manila.migration.plugins.module_utils.wording import listed, many
 
-__all__ = ["Inventory", "Request", "make_plan", "to_migrations"]
-
-VERSION = 1
-"""Of the form of a plan."""
+__all__ = ["Inventory", "Question", "Request", "checks_to_ask", "make_plan"]
 
 SHARE_INSTANCE = "share_instance"
 
-EVACUATE = "evacuate"
-OBJECTIVES = (EVACUATE,)
 
-MECHANISMS = ("auto", "driver", "host")
-REQUIREMENTS = ("writable", "nondisruptive", "preserve_metadata", "preserve_snapshots")
+class Question(NamedTuple):
+    """What to ask Manila: whether a share server can move to a back end, with these options."""
 
-SPREAD = "spread"
-PACK = "pack"
-PLACEMENTS = (SPREAD, PACK)
-
-_NAMED = 3
-"""How many pools a reason names before it only counts them."""
+    server_id: str
+    destination: str
+    options: Options
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the operator wants.
+def checks_to_ask(inventory: Inventory, request: Request) -> list[Question]:
+    """What only Manila and the drivers know, and a plan depends on.
 
-    ``source`` is a back end or a pool; ``destinations`` are back ends or pools, none meaning any
-    but the source.  ``share_type_map`` goes from names or IDs to names or IDs,
-    ``share_network_map`` from IDs to IDs, ``exclude`` holds names or IDs of shares.
+    Nothing is asked of what migrates already, and of what can't move for other reasons.  The
+    answers belong into ``checks`` of the inventory; one that is missing is no objection.  Raises
+    ValueError like ``make_plan``.
     """
-
-    source: str
-    destinations: Sequence[str] = ()
-    objective: str = EVACUATE
-    share_type_map: Mapping[str, str] = field(default_factory=dict)
-    share_network_map: Mapping[str, str] = field(default_factory=dict)
-    mechanism: str = "auto"
-    require: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    placement: str = SPREAD
-
-    def allows(self, pool: str) -> bool:
-        """Whether something may be moved to this pool."""
-        if covers(self.source, pool):
-            return False
-        return not self.destinations or any(covers(place, pool) for place in self.destinations)
+    planner = _Planner(inventory, request, check_request(inventory, request))
+    planner.sort_out()
+    return planner.questions
 
 
 def make_plan(inventory: Inventory, request: Request) -> dict[str, Any]:
     """The plan.  Raises ValueError, with one sentence, for a request that can't be meant."""
-    types = _check(inventory, request)
+    types = check_request(inventory, request)
     return _Planner(inventory, request, types).plan()
 
 
-# -- the request -----------------------------------------------------------------------------
+# -- the plan --------------------------------------------------------------------------------
+
+_GOING = GOING | {"migrating"}
+"""Statuses of a source instance at the end of a migration."""
+
+_UNUSED = frozenset({"active", "inactive", "error"})
+"""Statuses of share servers without shares that nothing is about to be done with."""
 
 
-def _check(inventory: Inventory, request: Request) -> dict[str, str]:
-    """Refuse what can't be meant.  Returns the share type map in IDs."""
-    for name, value, allowed in (
-        ("objective", request.objective, OBJECTIVES),
-        ("mechanism", request.mechanism, MECHANISMS),
-        ("placement", request.placement, PLACEMENTS),
-        *(("require", one, REQUIREMENTS) for one in request.require),
-    ):
-        if value not in allowed:
-            raise ValueError(f"{name}: {value!r} is none of {', '.join(allowed)}.")
-    if request.mechanism == "host" and request.require:
-        raise ValueError(
-            f"mechanism 'host' excludes require ({', '.join(request.require)}): only drivers can "
-            "promise that."
-        )
-    _check_place(inventory, "source", request.source)
-    for place in request.destinations:
-        _check_place(inventory, "destinations", place)
-        if covers(request.source, place):
-            raise ValueError(
-                f"destinations: {place} is the source or a part of it ({request.source})."
-            )
-    return {
-        _type_id(inventory, old): _type_id(inventory, new)
-        for old, new in sorted(request.share_type_map.items())
-    }
+class _Exclusions:
+    """What is left out by name or ID, and how often each was met."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._met = {name: 0 for name in names if name}  # a form's empty field arrives as ""
+
+    def match(self, *names: str) -> bool:
+        """Whether something with these names and IDs is left out."""
+        hits = self._met.keys() & set(names)
+        for hit in hits:
+            self._met[hit] += 1
+        return bool(hits)
+
+    def warnings(self) -> list[Reason]:
+        """What was met more than once, and what wasn't met at all."""
+        several = [
+            Reason("exclude_several", f"{name!r} excludes {count} shares of that name")
+            for name, count in sorted(self._met.items())
+            if count > 1
+        ]
+        return several + [
+            Reason("exclude_unknown", f"{name!r} is excluded, but nothing of that name is here")
+            for name, count in sorted(self._met.items())
+            if not count
+        ]
 
 
-def _check_place(inventory: Inventory, name: str, place: str) -> None:
-    if not (is_pool(place) or is_backend(place)):
-        raise ValueError(
-            f"{name}: {place!r} is no place in Manila; write host@backend or host@backend#pool."
-        )
-    if any(covers(place, pool.name) for pool in inventory.pools):
-        return
-    if is_backend(place) and place in inventory.services:
-        return
-    # A back end may be so dead that the scheduler has forgotten it; its shares are still there.
-    if name == "source" and any(
-        covers(place, one.host) for several in inventory.instances.values() for one in several
-    ):
-        return
-    if not inventory.scheduler_up and backend_of(place) in inventory.services:
-        return
-    what = "pool" if is_pool(place) else "back end"
-    raise ValueError(f"{name}: there is no {what} {place}.")
+class _Passenger(NamedTuple):
+    """A share on a share server, the pool where it is there, and whether it shall not move."""
 
-
-def _type_id(inventory: Inventory, name: str) -> str:
-    if name in inventory.share_types:
-        return name
-    found = sorted(one.id for one in inventory.share_types.values() if one.name == name)
-    if len(found) > 1:
-        raise ValueError(
-            f"share_type_map: {len(found)} share types are named {name!r}; use the ID."
-        )
-    if not found:
-        raise ValueError(f"share_type_map: there is no share type {name!r}.")
-    return found[0]
-
-
-# -- what is placed, and where ---------------------------------------------------------------
+    share: Share
+    host: str
+    excluded: bool = False
 
 
 @dataclass(frozen=True)
 class _Group:
     """Shares that are alike in all that decides which pools can take them, size aside.
 
-    ``targets`` are these pools, ``refusals`` why the others can't.
+    ``sites`` are these pools, ``refusals`` why the others can't.
     """
 
     share_type: ShareType
-    thin: bool
-    from_snapshot: bool
-    part: float
-    """How much of their sizes is written: see ``written_part``."""
-    targets: tuple[_Room, ...]
-    refusals: tuple[Reason, ...]
+    sites: Sequence[Site]
+    refusals: Sequence[Reason]
 
 
 @dataclass(frozen=True)
-class _Item:
-    """A share that looks for a place."""
+class _Waiting:
+    """Something that looks for a place, and what the plan says of it with one and without."""
 
-    share: Share
-    options: Options
-    group: _Group
-    order: tuple[Any, ...]
-    """What sorts shares of one size: those with fewer choices go first."""
-
-    @property
-    def size(self) -> int:
-        """GiB."""
-        return self.share.size_gb
-
-
-class _Room:
-    """A pool, and what comes to it beside what it reports."""
-
-    def __init__(self, pool: Pool, load: Load) -> None:
-        self.pool = pool
-        self.name = pool.name
-        self.load = load
-        self.begun = load
-        self.rooms: dict[tuple[bool, bool], float] = {}
-        self.total = None if isinstance(pool.total_gb, str) else max(pool.total_gb, 0)
-        self.used = (
-            None
-            if self.total is None or isinstance(pool.free_gb, str)
-            else self.total - pool.free_gb
-        )
-
-    def holds(self, group: _Group) -> float:
-        """The largest share of that group for which there is room, in GiB."""
-        key = group.thin, group.from_snapshot
-        room = self.rooms.get(key)
-        if room is None:
-            room = self.rooms[key] = headroom(
-                self.pool,
-                group.share_type,
-                self.load.committed_gb,
-                group.from_snapshot,
-                self.load.written_gb,
-            )
-        return room
-
-    def add(self, group: _Group, size: float) -> None:
-        """Count a share in."""
-        written = written_gb_at(self.pool, group.thin, size, group.part)
-        self.set(Load(self.load.committed_gb + size, self.load.written_gb + written))
-
-    def set(self, load: Load) -> None:
-        """Say what comes to it; ``begun`` is what came before anything was placed."""
-        self.load = load
-        self.rooms.clear()
-
-    def fill(self, group: _Group, size: float) -> tuple[bool, float]:
-        """How near its limits the pool will be with a share of that size, to compare pools by.
-
-        Of a thin pool the space or the promises, whichever is scarcer.  Pools that don't tell
-        come after all that do, those with the least planned first.
-        """
-        if self.used is None or not self.total:
-            return True, self.load.committed_gb + size
-        pool = self.pool
-        written = written_gb_at(pool, group.thin, size, group.part)
-        fill = (self.used + self.load.written_gb + written) / self.total
-        if pool.thin_provisioning and pool.provisioned_gb is not None:
-            promised = pool.provisioned_gb + self.load.committed_gb + size
-            fill = max(fill, promised / (self.total * max(1, pool.max_over_subscription_ratio)))
-        return False, fill
-
-
-def _place(items: Sequence[_Item], placement: str) -> dict[str, str]:
-    """Pools by share ID: largest first, each to the best pool that has room for it.
-
-    Shares of one size and group come in a row.  Within a row only the pool that took the last
-    share changes its rank, so a heap finds the next one: the cost is that of sorting, plus sizes
-    times pools.
-    """
-    places: dict[str, str] = {}
-    packed = placement == PACK
-
-    def rank(room: _Room, group: _Group, size: int) -> tuple[bool, float, str, _Room]:
-        silent, fill = room.fill(group, size)
-        return silent, -fill if packed and not silent else fill, room.name, room
-
-    rows = groupby(items, key=lambda item: (item.size, item.order))
-    for (size, _order), row in rows:
-        same = list(row)
-        group = same[0].group
-        heap = [rank(room, group, size) for room in group.targets if room.holds(group) >= size]
-        heapq.heapify(heap)
-        for item in same:
-            if not heap:
-                break
-            room = heap[0][-1]
-            places[item.share.id] = room.name
-            room.add(group, size)
-            if room.holds(group) >= size:
-                heapq.heapreplace(heap, rank(room, group, size))
-            else:
-                heapq.heappop(heap)
-    return places
-
-
-def _search(items: Sequence[_Item], steps: int) -> dict[str, str] | None:
-    """A place for every share, found by trying; None if there is none, or not within ``steps``."""
-    places: dict[str, str] = {}
-    left = steps
-
-    def descend(index: int) -> bool:
-        nonlocal left
-        if index == len(items):
-            return True
-        item = items[index]
-        for room in sorted(item.group.targets, key=lambda one: one.fill(item.group, item.size)):
-            left -= 1
-            if left < 0:
-                return False
-            if room.holds(item.group) < item.size:
-                continue
-            before = room.load
-            room.add(item.group, item.size)
-            if descend(index + 1):
-                places[item.share.id] = room.name
-                return True
-            room.set(before)
-        return False
-
-    return places if descend(0) else None
-
-
-# -- the plan --------------------------------------------------------------------------------
-
-_SMALL = 60
-"""Up to how many shares the planner tries, when its first answer leaves one without a place."""
-
-_STEPS = 5_000
-"""How many times it tries a pool before it gives up."""
-
-_GOING = frozenset({"migrating", "inactive", "deleting"})
-"""Statuses of a source instance at the end of a migration."""
+    item: Item
+    subject: Mapping[str, Any]
+    refusals: Sequence[Reason]
+    entry: Callable[[Placing], dict[str, Any]]
 
 
 class _Planner:
@@ -351,46 +198,57 @@ class _Planner:
         self.inventory = inventory
         self.request = request
         self.types = types
-        self.pools = {pool.name: pool for pool in inventory.pools}
-        loads = in_flight(inventory)
+        self.under_way = under_way(inventory)
+        loads = self.under_way.loads
+        self.pools = dict(sorted(inventory.pools_by_name.items()))
         self.rooms = {
-            name: _Room(pool, loads.get(name, Load()))
-            for name, pool in sorted(self.pools.items())
+            name: Room(pool, loads.get(name, NOTHING))
+            for name, pool in self.pools.items()
             if request.allows(name)
         }
-        self.parts = {name: written_part(pool) for name, pool in self.pools.items()}
+        self.backends = [
+            Site(
+                backend, tuple(room for room in self.rooms.values() if room.pool.backend == backend)
+            )
+            for backend in sorted({room.pool.backend for room in self.rooms.values()})
+        ]
+        self.exclusions = _Exclusions(request.exclude)
         self.groups: dict[tuple[Any, ...], _Group] = {}
         self.ready: dict[tuple[str | None, str | None], Options] = {}
         self.excluded: list[dict[str, Any]] = []
         self.unplaced: list[dict[str, Any]] = []
         self.warnings: list[Reason] = []
         self.running: list[dict[str, Any]] = []
-        self.items: list[_Item] = []
-        self.full: dict[tuple[Any, ...], tuple[Reason, ...]] = {}
+        self.waiting: list[_Waiting] = []
+        self.questions: list[Question] = []
+        self.full: dict[tuple[Any, ...], Sequence[Reason]] = {}
 
     def plan(self) -> dict[str, Any]:
+        """Everything to somewhere.  Other objectives choose other items, and go the same way."""
         if not self.inventory.scheduler_up:
             self.warnings.append(SCHEDULER_DOWN)
-        self._sort_out()
-        self.items.sort(key=lambda item: (-item.size, item.order, item.share.id))
-        places = self._evacuate()
+        self.sort_out()
+        placings = arrange(
+            [one.item for one in self.waiting], tuple(self.rooms.values()), self.request.placement
+        )
         planned = []
-        for item in self.items:
-            place = places.get(item.share.id)
-            if place is None:
-                self._cannot(item.share, self._no_room(item))
+        for one in self.waiting:
+            placing = placings.get(one.item.id)
+            if placing is None:
+                self._cannot(one.subject, self._no_room(one))
             else:
-                planned.append(self._entry(item.share, item.share.host, place, item.options, IDLE))
+                planned.append(one.entry(placing))
         for entries in (self.running, planned):
             entries.sort(key=lambda entry: (-entry["size_gb"], entry["id"]))
         self.unplaced.sort(key=lambda entry: (entry["kind"], entry["id"]))
         self.excluded.sort(key=lambda entry: (entry["kind"], entry["id"]))
         migrations = self.running + planned
-        self._warn_of_pools({entry["destination"] for entry in planned})
+        self._warn_of_pools(planned)
         return {
             "version": VERSION,
             "source": self.request.source,
             "objective": self.request.objective,
+            "share_servers": self.request.share_servers,
             "migrations": migrations,
             "unplaced": self.unplaced,
             "excluded": self.excluded,
@@ -405,61 +263,11 @@ class _Planner:
             },
         }
 
-    def _evacuate(self) -> dict[str, str]:
-        """Everything to somewhere.  Other objectives choose other items, and go the same way."""
-        places = _place(self.items, self.request.placement)
-        if len(places) == len(self.items):
-            return places
-        # What was asked for left somebody out.  Packed tightly more may fit; if a few shares are
-        # all there is, trying tells for sure.
-        best = places
-        for attempt in (self._packed, self._tried):
-            self._reset()
-            places = attempt()
-            if self._worth(places) > self._worth(best):
-                best = places
-        self._reset()
-        for item in self.items:
-            if item.share.id in best:
-                self.rooms[best[item.share.id]].add(item.group, item.size)
-        return best
-
-    def _packed(self) -> dict[str, str]:
-        return _place(self.items, PACK)
-
-    def _tried(self) -> dict[str, str]:
-        """Every share that has room by itself, if trying finds a place for all of them."""
-        items = [
-            item
-            for item in self.items
-            if any(room.holds(item.group) >= item.size for room in item.group.targets)
-        ]
-        most: dict[str, float] = {}
-        for item in items:
-            for room in item.group.targets:
-                # What a thin pool can take in all depends on what is written: no bound.
-                holds = math.inf if room.pool.thin_provisioning else room.holds(item.group)
-                most[room.name] = max(most.get(room.name, 0), holds)
-        if len(items) > _SMALL or sum(item.size for item in items) > sum(most.values()):
-            return {}
-        return _search(items, _STEPS) or {}
-
-    def _reset(self) -> None:
-        for room in self.rooms.values():
-            room.set(room.begun)
-
-    def _worth(self, places: Mapping[str, str]) -> tuple[int, int]:
-        """What a placement is worth: how many shares have a place, and how many GiB."""
-        return len(places), sum(item.size for item in self.items if item.share.id in places)
-
-    # -- what each share is ----------------------------------------------------------------
-
-    def _sort_out(self) -> None:
-        """Every share at the source into one of: excluded, unplaced, running, to be placed."""
+    def sort_out(self) -> None:
+        """Everything at the source into one of: excluded, unplaced, running, waiting for a place."""
         source = self.request.source
-        names = set(self.request.exclude) - {""}  # what an empty field of a form arrives as
-        matched: dict[str, int] = {}
-        shares = {share.id: share for share in self.inventory.shares}
+        aboard: dict[str, list[_Passenger]] = {}
+        shares = self.inventory.shares_by_id
         instances = self.inventory.instances
         for share_id in sorted(set(shares) | set(instances)):
             share = shares.get(share_id)
@@ -467,29 +275,254 @@ class _Planner:
             here = [one for one in several if covers(source, one.host)]
             if not here and not (share and covers(source, share.host)):
                 continue
-            hits = {share_id, *(one.id for one in here)} | ({share.name} if share else set())
-            if hits & names:
-                for name in hits & names:
-                    matched[name] = matched.get(name, 0) + 1
-                self.excluded.append(_subject(share_id, share))
+            names = [share_id, *(one.id for one in here), share.name if share else ""]
+            excluded = self.exclusions.match(*names)
+            berths = self._berths(share, here) if share else []
+            if share and berths:
+                for server_id, host in berths:
+                    aboard.setdefault(server_id, []).append(_Passenger(share, host, excluded))
+            elif excluded:
+                self.excluded.append(_share_subject(share_id, share))
             elif share is None:
                 self._leftovers(here, None)
             else:
                 self._sort_share(share, several, here)
-        for name, count in sorted(matched.items()):
-            if count > 1:
-                self.warnings.append(
-                    Reason("exclude_several", f"{name!r} excludes {count} shares of that name")
-                )
-        for name in sorted(names - set(matched)):
-            self.warnings.append(
-                Reason("exclude_unknown", f"{name!r} is excluded, but there is no such share here")
+        self._warn_of_arrivals()
+        if self.request.moves_servers:
+            self._sort_servers(aboard)
+        self.warnings += self.exclusions.warnings()
+
+    # -- what each share server is ---------------------------------------------------------
+
+    def _berths(self, share: Share, here: Sequence[Instance]) -> list[tuple[str, str]]:
+        """The share servers with which a share moves, and its pools there; none: by itself.
+
+        A share that migrates by itself already goes on so.
+        """
+        away = not covers(self.request.source, share.host)
+        left_over = away and not share.has_replicas
+        if not self.request.moves_servers or share.status == MOVING[SHARE] or left_over:
+            return []
+        if not here:
+            return [(share.share_server_id, share.host)] if share.share_server_id else []
+        return [(one.share_server_id, one.host) for one in here if one.share_server_id]
+
+    def _sort_servers(self, aboard: Mapping[str, Sequence[_Passenger]]) -> None:
+        source = self.request.source
+        # One that isn't listed was removed a moment ago, or is hidden: its shares don't move alone.
+        servers = {one: ShareServer(one, source, "missing") for one in aboard}
+        servers.update((one.id, one) for one in self.inventory.servers if one.host == source)
+        considered: list[_Passenger] = []
+        unused: list[str] = []
+        for server_id, server in sorted(servers.items()):
+            passengers = sorted(
+                aboard.get(server_id, ()), key=lambda one: (one.share.name, one.share.id, one.host)
             )
+            out = {one.share.id: one.share for one in passengers if one.excluded}
+            if self.exclusions.match(server_id) or (
+                passengers and all(one.excluded for one in passengers)
+            ):
+                self.excluded.append(_server_subject(server, passengers))
+                continue
+            self.excluded += [_share_subject(one, share) for one, share in out.items()]
+            if self._sort_running_server(server, passengers):
+                continue
+            if passengers:
+                self._consider_server(server, passengers)
+                considered += passengers
+            elif server.status in _UNUSED and server_id not in self.inventory.on_servers:
+                unused.append(server_id)
+        self._warn_of_servers(considered, unused)
+
+    def _sort_running_server(self, server: ShareServer, passengers: Sequence[_Passenger]) -> bool:
+        """Take up, or name, a migration of a share server.  Returns whether there is one."""
+        seen = observe_server(server.id, self.inventory.servers)
+        phase = classify(seen, Target()) if seen else IDLE
+        subject = _server_subject(server, passengers)
+        if seen and seen.moving and phase == STUCK:
+            reason = Reason(
+                "stuck",
+                f"it has the status {server.status!r} and the task state {server.task_state!r}: "
+                "migration_repair says what is wrong",
+            )
+            self._cannot(subject, [reason])
+        elif seen and passengers and server.status == "error" and phase == FAILED:
+            reason = Reason(
+                "stuck",
+                "the second phase of its migration failed, and it is in error with its destination "
+                "and all its shares: migration_repair names what is concerned",
+            )
+            self._cannot(subject, [reason])
+        elif seen and (seen.moving or (server.status in GOING and phase == COMPLETING)):
+            self._adopt_server(server, seen, passengers, phase)
+        else:
+            return False
+        return True
+
+    def _adopt_server(
+        self, server: ShareServer, seen: Observation, passengers: Sequence[_Passenger], phase: str
+    ) -> None:
+        """A migration away from the source that exists: it goes on, wherever it was started."""
+        # The source comes first; at the end the instances of its shares are elsewhere already.
+        places = [place.host for place in (seen.instances or ())[1:]]
+        arrived = []
+        if not passengers and seen.successor:
+            arrived = [_Passenger(*one) for one in self.inventory.aboard(seen.successor)]
+            passengers = arrived
+        subject = _server_subject(server, passengers)
+        reasons = _excluded_shares(passengers)
+        if not places:
+            doing = "is being cancelled" if phase == CANCELLING else "was started a moment ago"
+            reasons.append(
+                Reason(
+                    "destination_unknown",
+                    f"its migration {doing}, where to is not known: ask again",
+                )
+            )
+        elif len(places) > 1:
+            reasons.append(
+                Reason(
+                    "stuck",
+                    f"it migrates and has several destinations, at {', '.join(sorted(places))}: "
+                    "migration_repair names them",
+                )
+            )
+        elif not self.request.allows_backend(places[0]):
+            reasons.append(_elsewhere(places[0]))
+        if reasons:
+            self._cannot(subject, reasons)
+            return
+        options = self._server_options(server)
+        # Where to was settled when it was started.
+        networks = [
+            one.share_network_id for one in self.inventory.servers if one.id == seen.successor
+        ]
+        network = networks[0] if networks else None
+        options = replace(
+            options, new_share_network_id=network if network != server.share_network_id else None
+        )
+        expected = {**self.under_way.places, **{one.share.id: one.host for one in arrived}}
+        self.running.append(
+            self._server_entry(server, passengers, places[0], options, phase, expected)
+        )
+
+    def _consider_server(self, server: ShareServer, passengers: Sequence[_Passenger]) -> None:
+        options = self._server_options(server)
+        claims = claims_aboard(self.inventory, server.id)
+        reasons = _excluded_shares(passengers) + server_blockers(self.inventory, server)
+        if self.request.mechanism == "host":
+            reasons.append(
+                Reason(
+                    "options_conflict",
+                    "mechanism 'host' is asked for, and only drivers move share servers: with "
+                    "share_servers: split its shares move one by one",
+                )
+            )
+        sites: list[Site] = []
+        refused: list[tuple[str, list[Reason]]] = []
+        for site in self.backends:
+            found = place_blockers(self.inventory, server, site.name, options)
+            if not found and not reasons:
+                self.questions.append(Question(server.id, site.name, options))
+            check = self.inventory.checks.get((server.id, site.name))
+            if check is not None:
+                found += check_blockers(self.inventory, server, options, check)
+            found += _uncountable(site, claims)
+            if found:
+                refused.append((site.name, found))
+            else:
+                sites.append(site)
+        refusals = _condensed(refused, "back end") + self._nowhere()
+        subject = _server_subject(server, passengers)
+        if reasons or not sites:
+            self._cannot(subject, reasons if sites else reasons + refusals)
+            return
+
+        def entry(placing: Placing) -> dict[str, Any]:
+            expected = {claim.share_id: room.name for claim, room in zip(claims, placing.rooms)}
+            return self._server_entry(
+                server, passengers, placing.site.name, options, IDLE, expected
+            )
+
+        item = Item(server.id, claims, sites, (len(sites), server.id))
+        self.waiting.append(_Waiting(item, subject, refusals, entry))
+
+    def _server_options(self, server: ShareServer) -> Options:
+        """What Manila shall be asked for.  Whether drivers only, or a type, is no question."""
+        network = self.request.share_network_map.get(server.share_network_id or "")
+        required = self.request.require
+        return Options(
+            writable="writable" in required,
+            nondisruptive="nondisruptive" in required,
+            preserve_snapshots="preserve_snapshots" in required,
+            new_share_network_id=network if network != server.share_network_id else None,
+        )
+
+    def _warn_of_arrivals(self) -> None:
+        """Share servers that migrate to what shall be emptied, or to the back end it is a pool of."""
+        source = backend_of(self.request.source)
+        for server in sorted(self.inventory.servers, key=lambda one: one.id):
+            if server.status != MOVING[SHARE_SERVER] or server.host == source:
+                continue
+            seen = observe_server(server.id, self.inventory.servers)
+            if seen and seen.destination == source:
+                count = len(self.inventory.aboard(server.id))
+                self.warnings.append(
+                    Reason(
+                        "fills_source",
+                        f"share server {server.id} with {many(count, 'share')} migrates from "
+                        f"{server.host} to {seen.destination}",
+                    )
+                )
+
+    def _warn_of_servers(self, considered: Sequence[_Passenger], unused: Sequence[str]) -> None:
+        """What is different for share servers from what was asked, and those without shares."""
+        if considered and "preserve_metadata" in self.request.require:
+            self.warnings.append(
+                Reason(
+                    "metadata_not_asked",
+                    "preserve_metadata is required, which can't be asked for with share servers: "
+                    "their drivers decide",
+                )
+            )
+        types = {one.share.share_type_id or "" for one in considered}
+        mapped = sorted(
+            self.inventory.share_types[old].name
+            for old, new in self.types.items()
+            if old in types and old != new
+        )
+        if mapped:
+            self.warnings.append(
+                Reason(
+                    "type_kept",
+                    f"{listed(mapped, 'share type')}: mapped to another share type, which shares "
+                    "that move with their share servers do not get",
+                )
+            )
+        grouped = [one for one in unused if one in self.inventory.grouped_servers]
+        idle = [one for one in unused if one not in self.inventory.grouped_servers]
+        for servers, end in (
+            (
+                idle,
+                "Manila removes idle ones itself (automatic_share_server_cleanup), migration_repair "
+                "what is left of migrations",
+            ),
+            (grouped, "share groups live on them and have to be removed first"),
+        ):
+            if servers:
+                self.warnings.append(
+                    Reason(
+                        "empty_server",
+                        f"share servers without shares: {listed(servers, 'share server')}; {end}",
+                    )
+                )
+
+    # -- what each share is ----------------------------------------------------------------
 
     def _sort_share(
         self, share: Share, several: Sequence[Instance], here: Sequence[Instance]
     ) -> None:
-        seen = observe(share, several)
+        seen = observe_share(share, several or None)
         away = not covers(self.request.source, share.host)
         phase = classify(seen, Target(share.host if away else None))
         if share.status == "migrating" and phase in MIGRATING:
@@ -514,7 +547,7 @@ class _Planner:
                 f"it has the status 'migrating' and the task state {share.task_state!r}: find out "
                 "which copy is good, and repair it",
             )
-            self._cannot(share, [reason])
+            self._cannot(_share_subject(share.id, share), [reason])
         elif away and not share.has_replicas:
             self._leftovers(here, share)
         else:
@@ -537,14 +570,9 @@ class _Planner:
             if len(several) > 1:
                 places = ", ".join(sorted(f"{one.host} ({one.status})" for one in several))
                 reason = Reason("instances", f"it migrates and has several instances, at {places}")
-            self._cannot(share, [reason])
+            self._cannot(_share_subject(share.id, share), [reason])
         elif not self.request.allows(destination):
-            reason = Reason(
-                "migrating_elsewhere",
-                f"it already migrates to {destination}, which is not among the destinations: "
-                "allow that, or cancel that migration",
-            )
-            self._cannot(share, [reason])
+            self._cannot(_share_subject(share.id, share), [_elsewhere(destination)])
         else:
             new = next((one for one in several if one.host == destination), None)
             options = self._options(share)
@@ -554,7 +582,7 @@ class _Planner:
                 new_share_type_id=_changed(new, several, "share_type_id"),
                 new_share_network_id=_changed(new, several, "share_network_id"),
             )
-            self.running.append(self._entry(share, source, destination, options, phase))
+            self.running.append(self._share_entry(share, source, destination, options, phase))
 
     def _leftovers(self, here: Iterable[Instance], share: Share | None) -> None:
         whose = (
@@ -567,7 +595,7 @@ class _Planner:
                 "leftover",
                 f"at {one.host} an instance with the status {one.status!r} is left of {whose}",
             )
-            entry = {**_subject(one.share_id, share), "kind": SHARE_INSTANCE, "id": one.id}
+            entry = {**_share_subject(one.share_id, share), "kind": SHARE_INSTANCE, "id": one.id}
             self.unplaced.append({**entry, "reasons": [reason.as_dict()]})
 
     def _consider(self, share: Share, several: Sequence[Instance]) -> None:
@@ -575,17 +603,24 @@ class _Planner:
         share_type = self.inventory.share_types.get(
             options.new_share_type_id or share.share_type_id or ""
         )
-        snapshots = self.inventory.snapshots.get(share.id, 0)
+        snapshots = self.inventory.snapshots(share.id)
         reasons = share_blockers(share, several, snapshots, options, share_type)
         group = None if share_type is None else self._group(share, share_type, options)
-        if reasons or group is None or not group.targets:
+        subject = _share_subject(share.id, share)
+        if reasons or group is None or not group.sites:
             # All reasons at once: those of the pools too, if none of them could take it.
-            if group and not group.targets:
+            if group and not group.sites:
                 reasons += group.refusals
-            self._cannot(share, reasons)
+            self._cannot(subject, reasons)
             return
-        order = (len(group.targets), *self._kind(share, group.share_type, options))
-        self.items.append(_Item(share, options, group, order))
+
+        def entry(placing: Placing) -> dict[str, Any]:
+            return self._share_entry(share, share.host, placing.site.name, options, IDLE)
+
+        claim = claim_for(share, share.host, share_type, self.pools)
+        order = (len(group.sites), *self._kind(share, group.share_type, options))
+        item = Item(share.id, (claim,), group.sites, order)
+        self.waiting.append(_Waiting(item, subject, group.refusals, entry))
 
     def _options(self, share: Share) -> Options:
         """What Manila shall be asked for: shared by all shares of one type and network."""
@@ -622,14 +657,14 @@ class _Planner:
             share.protocol,
             options.new_share_network_id or "",
             share.snapshot_id is not None,
-            self.parts.get(share.host, 1.0),
+            written_part(self.pools[share.host]) if share.host in self.pools else 1.0,
         )
 
     def _group(self, share: Share, share_type: ShareType, options: Options) -> _Group:
         key = self._kind(share, share_type, options)
         group = self.groups.get(key)
         if group is None:
-            targets = []
+            sites = []
             refused: list[tuple[str, list[Reason]]] = []
             from_snapshot = share.snapshot_id is not None
             for room in self.rooms.values():
@@ -642,76 +677,90 @@ class _Planner:
                 if reasons:
                     refused.append((pool.name, reasons))
                 else:
-                    targets.append(room)
-            refusals = _condensed(refused)
-            if not self.inventory.scheduler_up:
-                refusals.append(SCHEDULER_DOWN)
-            elif not self.rooms:
-                where = f" at {', '.join(self.request.destinations)}"
-                refusals.append(
-                    Reason(
-                        "no_destination",
-                        "Manila's scheduler knows no pool"
-                        + (where if self.request.destinations else " beside the source"),
-                    )
-                )
-            group = self.groups[key] = _Group(
-                share_type,
-                thinks_thin(share_type),
-                from_snapshot,
-                self.parts.get(share.host, 1.0),
-                tuple(targets),
-                tuple(refusals),
-            )
+                    sites.append(Site(pool.name, (room,)))
+            refusals = _condensed(refused, "pool") + self._nowhere()
+            group = self.groups[key] = _Group(share_type, sites, refusals)
         return group
+
+    def _nowhere(self) -> list[Reason]:
+        """Why there is no place at all, whatever shall move."""
+        if not self.inventory.scheduler_up:
+            return [SCHEDULER_DOWN]
+        if self.rooms:
+            return []
+        where = f" at {', '.join(self.request.destinations)}"
+        return [
+            Reason(
+                "no_destination",
+                "Manila's scheduler knows no pool"
+                + (where if self.request.destinations else " beside the source"),
+            )
+        ]
 
     # -- what it says ----------------------------------------------------------------------
 
-    def _no_room(self, item: _Item) -> Sequence[Reason]:
-        key = item.size, item.order
+    def _no_room(self, waiting: _Waiting) -> Sequence[Reason]:
+        item = waiting.item
+        key = item.size_gb, item.order
         reasons = self.full.get(key)
         if reasons is None:
-            rooms = item.group.targets
-            most = max(rooms, key=lambda room: room.holds(item.group))
-            names = [room.name for room in rooms]
-            reason = Reason(
-                "no_capacity",
-                f"{_listed(names)}: {item.size} GiB are needed and, with what is planned, there is "
-                f"room for {most.holds(item.group):g} GiB"
-                + (f" at most (at {most.name})" if len(names) > 1 else ""),
-            )
-            reasons = self.full[key] = (reason, *item.group.refusals)
+            tell = _no_room_for_server if waiting.subject["kind"] == SHARE_SERVER else _no_room
+            reasons = self.full[key] = (Reason("no_capacity", tell(item)), *waiting.refusals)
         return reasons
 
-    def _cannot(self, share: Share, reasons: Iterable[Reason]) -> None:
-        entry = _subject(share.id, share)
-        self.unplaced.append({**entry, "reasons": [reason.as_dict() for reason in reasons]})
+    def _cannot(self, subject: Mapping[str, Any], reasons: Iterable[Reason]) -> None:
+        self.unplaced.append({**subject, "reasons": [reason.as_dict() for reason in reasons]})
 
-    def _entry(
+    def _share_entry(
         self, share: Share, source: str, destination: str, options: Options, phase: str
     ) -> dict[str, Any]:
-        found = warnings(share, self.inventory.snapshots.get(share.id, 0), options)
+        found = warnings(share, self.inventory.snapshots(share.id), options)
         share_type = self.inventory.share_types.get(share.share_type_id or "")
         return {
-            "kind": SHARE,
-            "id": share.id,
-            "name": share.name,
-            "label": share.name or share.id,
+            **_share_subject(share.id, share),
             "project_id": share.project_id,
             "source": source,
             "destination": destination,
-            "size_gb": share.size_gb,
             "phase": phase,
             "share_type": share_type.name if share_type else share.share_type_name,
-            "options": {one: getattr(options, one) for one in _OPTION_NAMES},
+            "options": {one: getattr(options, one) for one in OPTION_NAMES},
             "warnings": [reason.as_dict() for reason in found],
         }
 
-    def _warn_of_pools(self, used: set[str]) -> None:
+    def _server_entry(
+        self,
+        server: ShareServer,
+        passengers: Sequence[_Passenger],
+        destination: str,
+        options: Options,
+        phase: str,
+        expected: Mapping[str, str],
+    ) -> dict[str, Any]:
+        """``expected`` are pools by the IDs of shares: the drivers may choose others."""
+        check = self.inventory.checks.get((server.id, destination))
+        found = server_warnings(self.inventory, server, check, destination)
+        subject = _server_subject(server, passengers)
+        return {
+            **subject,
+            "project_id": server.project_id,
+            "source": server.host,
+            "destination": destination,
+            "phase": phase,
+            "options": {one: getattr(options, one) for one in OPTION_NAMES},
+            "warnings": [reason.as_dict() for reason in found],
+            "shares": [
+                {**one, "destination": expected.get(one["id"])} for one in subject["shares"]
+            ],
+        }
+
+    def _warn_of_pools(self, planned: Sequence[Mapping[str, Any]]) -> None:
+        used, _going = traffic(planned)
         silent = [name for name in sorted(used) if self.rooms[name].used is None]
         if silent:
             self.warnings.append(
-                Reason("capacity_unknown", f"{_listed(silent)}: the capacity is not reported")
+                Reason(
+                    "capacity_unknown", f"{listed(silent, 'pool')}: the capacity is not reported"
+                )
             )
         poison = [name for name, pool in sorted(self.pools.items()) if pool.free_gb == "infinite"]
         if poison:
@@ -720,39 +769,35 @@ class _Planner:
             self.warnings.append(
                 Reason(
                     "capacity_invalid",
-                    f"{_listed(poison)}: 'infinite' is reported as free capacity, with which "
+                    f"{listed(poison, 'pool')}: 'infinite' is reported as free capacity, with which "
                     "Manila's scheduler fails for all pools of the same availability zone",
                 )
             )
+        # Of share servers the scheduler knows nothing.
         own = [
             name
-            for name in sorted(used)
+            for name in sorted({one["destination"] for one in planned if one["kind"] == SHARE})
             if self.pools[name].capabilities.get("filter_function") is not None
         ]
         if own:
             self.warnings.append(
                 Reason(
                     "filter_function",
-                    f"{_listed(own)}: the driver filters by a function of its own, which only "
+                    f"{listed(own, 'pool')}: the driver filters by a function of its own, which only "
                     "Manila's scheduler applies",
                 )
             )
 
     def _pools(self, migrations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Source and possible destinations, before and after."""
-        coming: dict[str, int] = {}
-        going: dict[str, int] = {}
-        for entry in migrations:
-            size = entry["size_gb"]
-            coming[entry["destination"]] = coming.get(entry["destination"], 0) + size
-            going[entry["source"]] = going.get(entry["source"], 0) + size
+        coming, going = traffic(migrations)
         listed = []
-        for name, pool in sorted(self.pools.items()):
+        for name, pool in self.pools.items():
             room = self.rooms.get(name)
             if room is None and not covers(self.request.source, name):
                 continue
-            figures = room or _Room(pool, Load())
-            more = figures.load.written_gb - going.get(name, 0) * self.parts[name]
+            figures = room or Room(pool)
+            more = figures.load.written_gb - going.get(name, 0) * written_part(pool)
             listed.append(
                 {
                     "name": name,
@@ -770,10 +815,7 @@ class _Planner:
         return listed
 
 
-_OPTION_NAMES = tuple(one.name for one in fields(Options))
-
-
-def _subject(share_id: str, share: Share | None) -> dict[str, Any]:
+def _share_subject(share_id: str, share: Share | None) -> dict[str, Any]:
     return {
         "kind": SHARE,
         "id": share_id,
@@ -783,18 +825,102 @@ def _subject(share_id: str, share: Share | None) -> dict[str, Any]:
     }
 
 
-def _condensed(refused: Sequence[tuple[str, Sequence[Reason]]]) -> list[Reason]:
-    """Why the pools can't take a share: every reason of those that lack the least.
+def _server_subject(server: ShareServer, passengers: Sequence[_Passenger]) -> dict[str, Any]:
+    """Share servers have no names."""
+    return {
+        "kind": SHARE_SERVER,
+        "id": server.id,
+        "name": "",
+        "label": f"share server {server.id}",
+        "size_gb": sum(one.share.size_gb for one in passengers),
+        "shares": [
+            {
+                "id": one.share.id,
+                "name": one.share.name,
+                "size_gb": one.share.size_gb,
+                "source": one.host,
+            }
+            for one in passengers
+        ],
+    }
 
-    A pool of another kind altogether has a dozen reasons of its own, and nobody will mend those.
+
+def _elsewhere(destination: str) -> Reason:
+    return Reason(
+        "migrating_elsewhere",
+        f"it already migrates to {destination}, which is not among the destinations: allow that, "
+        "or cancel that migration",
+    )
+
+
+def _excluded_shares(passengers: Iterable[_Passenger]) -> list[Reason]:
+    names = {one.share.id: one.share.name or one.share.id for one in passengers if one.excluded}
+    if not names:
+        return []
+    return [
+        Reason(
+            "excluded_share",
+            f"{listed(list(names.values()), 'share')}: excluded, and a share server moves with "
+            "all its shares or, if excluded itself, with none",
+        )
+    ]
+
+
+def _uncountable(site: Site, claims: Iterable[Claim]) -> list[Reason]:
+    """The reason if no pool of a back end has figures to calculate with for one of the shares."""
+    for claim in claims:
+        if all(
+            capacity_invalid(room.pool, claim.share_type, claim.from_snapshot)
+            for room in site.rooms
+        ):
+            return [
+                Reason(
+                    "capacity_invalid",
+                    "none of its pools reports capacities that can be calculated with",
+                )
+            ]
+    return []
+
+
+def _no_room(item: Item) -> str:
+    rooms = [site.rooms[0] for site in item.sites]
+    (claim,) = item.claims
+    most = max(rooms, key=lambda room: room.holds(claim))
+    return (
+        f"{listed([room.name for room in rooms], 'pool')}: {item.size_gb} GiB are needed and, "
+        f"with what is planned, there is room for {most.holds(claim):g} GiB"
+        + (f" at most (at {most.name})" if len(rooms) > 1 else "")
+    )
+
+
+def _no_room_for_server(item: Item) -> str:
+    def found(site: Site) -> int:
+        lacking = settle(item.claims, site.rooms).lacking
+        return item.size_gb - sum(one.size_gb for one in lacking)
+
+    most = max(item.sites, key=found)
+    return (
+        f"{listed([site.name for site in item.sites], 'back end')}: room is needed for "
+        f"{many(len(item.claims), 'share')} with {item.size_gb} GiB together and, with what is "
+        f"planned, {found(most)} GiB of that find some"
+        + (f" at most (at {most.name})" if len(item.sites) > 1 else "")
+    )
+
+
+def _condensed(refused: Sequence[tuple[str, Sequence[Reason]]], noun: str) -> list[Reason]:
+    """Why places can't take something: every reason of those that lack the least.
+
+    A place of another kind altogether has a dozen reasons of its own, and nobody will mend those.
     """
     least = min((len(reasons) for _name, reasons in refused), default=0)
-    pools: dict[Reason, list[str]] = {}
+    places: dict[Reason, list[str]] = {}
     for name, reasons in refused:
         if len(reasons) == least:
             for reason in reasons:
-                pools.setdefault(reason, []).append(name)
-    return [Reason(one.code, f"{_listed(names)}: {one.message}") for one, names in pools.items()]
+                places.setdefault(reason, []).append(name)
+    return [
+        Reason(one.code, f"{listed(names, noun)}: {one.message}") for one, names in places.items()
+    ]
 
 
 def _changed(new: Instance | None, several: Sequence[Instance], name: str) -> str | None:
@@ -807,159 +933,3 @@ def _changed(new: Instance | None, several: Sequence[Instance], name: str) -> st
 
 def _percent(used: float | None, total: float | None) -> float | None:
     return None if used is None or not total else round(100 * used / total, 1)
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) <= _NAMED:
-        return ", ".join(names)
-    return f"{len(names)} pools ({', '.join(names[:_NAMED])} …)"
-
-
-# -- a plan read again -----------------------------------------------------------------------
-
-
-def to_migrations(plan: Mapping[str, Any]) -> list[Migration]:
-    """What a plan wants to be done, in its order.
-
-    The plan may have been in anybody's hands: raises ValueError, with one sentence that says what
-    is wrong where.
-    """
-    if not isinstance(plan, Mapping):
-        raise ValueError("The plan is no dictionary.")
-    if plan.get("version") != VERSION:
-        raise ValueError(f"The plan has the version {plan.get('version')!r}, not {VERSION}.")
-    entries = plan.get("migrations")
-    if isinstance(entries, (str, Mapping)) or not isinstance(entries, Sequence):
-        raise ValueError("The plan has no list of migrations.")
-    migrations: list[Migration] = []
-    known: set[str] = set()
-    for number, entry in enumerate(entries, 1):
-        migration = _to_migration(f"Migration {number} of the plan", entry)
-        if migration.id in known:
-            raise ValueError(f"Migration {number} of the plan repeats the share {migration.id}.")
-        known.add(migration.id)
-        migrations.append(migration)
-    return migrations
-
-
-def _to_migration(which: str, entry: object) -> Migration:
-    if not isinstance(entry, Mapping):
-        raise ValueError(f"{which} is no dictionary.")
-    if not isinstance(entry.get("id"), str) or not entry["id"]:
-        raise ValueError(f"{which} has no id.")
-    which = f"{which} ({entry['id']})"
-    kind = entry.get("kind", SHARE)
-    if kind != SHARE:
-        raise ValueError(f"{which} is of the kind {kind!r}, which is not known.")
-    for name in ("source", "destination"):
-        place = entry.get(name)
-        if not isinstance(place, str) or not is_pool(place):
-            raise ValueError(f"{which} has the {name} {place!r}, which is not host@backend#pool.")
-    if entry["source"] == entry["destination"]:
-        raise ValueError(f"{which} has its source as destination, {entry['source']}.")
-    size = entry.get("size_gb", 0)
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise ValueError(f"{which} has the size_gb {size!r}, which is no number of GiB.")
-    return Migration(
-        id=entry["id"],
-        source=entry["source"],
-        destination=entry["destination"],
-        name=str(entry.get("name") or ""),
-        size_gb=size,
-        kind=SHARE,
-        options=_to_options(which, entry.get("options") or {}),
-    )
-
-
-def _to_options(which: str, given: object) -> Options:
-    if not isinstance(given, Mapping):
-        raise ValueError(f"{which} has options that are no dictionary.")
-    unknown = sorted(str(name) for name in set(given) - set(_OPTION_NAMES))
-    if unknown:
-        raise ValueError(f"{which} has the unknown option {unknown[0]}.")
-    for name, value in given.items():
-        is_id = name.startswith("new_")
-        if not (value is None or isinstance(value, str) if is_id else isinstance(value, bool)):
-            wanted = "an ID" if is_id else "true or false"
-            raise ValueError(f"{which} has the option {name} = {value!r}, which is not {wanted}.")
-    options = Options(**given)
-    conflict = options_conflict(options)
-    if conflict:
-        raise ValueError(f"{which} can't be: {conflict.message}.")
-    return options
-
-
-def _with_moves(
-    pools: Sequence[Mapping[str, Any]], migrations: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """The pools with what other moves bring and take; every share counted in full."""
-    listed = []
-    for pool in pools:
-        coming = sum(one["size_gb"] for one in migrations if one["destination"] == pool["name"])
-        going = sum(one["size_gb"] for one in migrations if one["source"] == pool["name"])
-        before, total, after = pool["used_percent_before"], pool["total_gb"], None
-        if before is not None and not isinstance(total, str) and total:
-            after = round(max(0.0, before + 100 * (coming - going) / total), 1)
-        moves = {"planned_gb_in": coming, "planned_gb_out": going, "used_percent_after": after}
-        listed.append({**pool, **moves})
-    return listed
-
-
-def follow(
-    plan: Mapping[str, Any], agreed: Mapping[str, Any], inventory: Inventory
-) -> dict[str, Any]:
-    """The plan that was agreed upon, as far as reality (a fresh ``plan``) still allows.
-
-    Idle shares go where the agreed plan says, in its order; what runs already, where it goes.
-    ``differences`` of the result names what is not as agreed.  Raises ValueError, with one
-    sentence, if ``agreed`` is no plan or one for something else.
-    """
-    wanted = {migration.id: number for number, migration in enumerate(to_migrations(agreed))}
-    if agreed.get("source") != plan["source"]:
-        raise ValueError(f"It is a plan for {agreed.get('source')!r}, not for {plan['source']!r}.")
-    differences = []
-    migrations = {}
-    for entry in plan["migrations"]:
-        name = entry["name"] or entry["id"]
-        number = wanted.get(entry["id"])
-        if number is None:
-            differences.append(Reason("new", f"{name} is at the source and not in the plan file"))
-            continue
-        old = agreed["migrations"][number]
-        migrations[number] = entry
-        if entry["phase"] == IDLE:
-            migrations[number] = {
-                **entry,
-                "destination": old["destination"],
-                "options": {**entry["options"], **(old.get("options") or {})},
-            }
-        elif entry["destination"] != old["destination"]:
-            differences.append(
-                Reason(
-                    "redirected",
-                    f"{name} migrates to {entry['destination']}, not to {old['destination']}",
-                )
-            )
-    cannot = {entry["id"] for entry in plan["unplaced"] + plan["excluded"]}
-    for number, old in enumerate(agreed["migrations"]):
-        if number not in migrations and old["id"] not in cannot:
-            name = old.get("name") or old["id"]
-            differences.append(Reason("gone", f"{name} is not at the source any more"))
-    followed = [migrations[number] for number in sorted(migrations)]
-    for migration in to_migrations({"version": VERSION, "migrations": followed}):
-        if migrations[wanted[migration.id]]["phase"] == IDLE:
-            differences += [
-                Reason("not_possible", f"{migration.name or migration.id}: {reason.message}")
-                for reason in start_blockers(inventory, migration)
-            ]
-    return {
-        **plan,
-        "pools": _with_moves(plan["pools"], followed),
-        "migrations": followed,
-        "differences": [one.as_dict() for one in differences],
-        "summary": {
-            **plan["summary"],
-            "migrations": len(followed),
-            "size_gb": sum(entry["size_gb"] for entry in followed),
-        },
-    }

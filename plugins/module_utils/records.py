@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
-SHARE = "share"
-
 Capacity = Union[float, str]
 """GiB, or what a driver says instead: ``unknown`` or ``infinite``."""
 
@@ -54,6 +52,8 @@ class Instance:
     share_network_id: str | None = None
     share_server_id: str | None = None
     replica_state: str | None = None
+    read_only: bool = False
+    """Whether Manila has made its access rules read-only for a migration."""
     created_at: str | None = None
     updated_at: str | None = None
 
@@ -81,6 +81,61 @@ class Share:
     snapshot_id: str | None = None
     is_soft_deleted: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot of a share."""
+
+    id: str
+    share_id: str
+    status: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class ShareServer:
+    """A share server.  ``host`` is its back end, ``host@backend``."""
+
+    id: str
+    host: str
+    status: str
+    task_state: str | None = None
+    project_id: str | None = None
+    share_network_id: str | None = None
+    source_id: str | None = None
+    """Of the destination of a migration: the server that it was made from.  It is kept for ever."""
+    is_encrypted: bool = False
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+@dataclass(frozen=True)
+class ShareNetwork:
+    """A share network.  ``zones`` are those of its subnets, None standing for the default subnet."""
+
+    id: str
+    name: str = ""
+    status: str = "active"
+    zones: frozenset[str | None] = frozenset({None})
+
+    def spans(self, zone: str | None) -> bool:
+        """Whether servers in this availability zone can be reached through it."""
+        return None in self.zones or zone in self.zones
+
+
+@dataclass(frozen=True)
+class Compatibility:
+    """What Manila's check says of moving a share server to a back end.
+
+    ``supported`` are the capabilities of the driver, by Manila's names; empty where Manila
+    refused to ask the driver at all, for the reason ``refusal``.
+    """
+
+    compatible: bool
+    supported: Mapping[str, object] = field(default_factory=dict)
+    refusal: str | None = None
+    status_code: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +209,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Facts:
-    """What must be the same before and after a cutover, and the export locations."""
+    """What must be the same before and after a cutover, and the export locations.
+
+    ``members`` are the shares of a share server by their IDs; a share has none.
+    """
 
     host: str
     status: str
@@ -165,6 +223,10 @@ class Facts:
     rules_status: str = "active"
     snapshots: Mapping[str, str] = field(default_factory=dict)
     exports: tuple[str, ...] = ()
+    unapplied: frozenset[tuple[str, str]] = frozenset()
+    """Access rules that are not in force as they are listed, each with its state."""
+    name: str = ""
+    members: Mapping[str, Facts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

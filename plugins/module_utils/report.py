@@ -15,7 +15,12 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Track,
     summarize,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import COMPLETED, COPIED
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    COMPLETED,
+    COPIED,
+    SHARE_SERVER,
+)
+from ansible_collections.manila.migration.plugins.module_utils.wording import many, some
 
 
 def status_line(plan: Sequence[Migration], memory: Memory) -> str:
@@ -48,7 +53,7 @@ def migration_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
             state += f" {one['progress']} %"
         rows.append(
             (
-                one["name"] or one["id"],
+                _name(one),
                 f"{one['size_gb']} GiB",
                 state,
                 f"{one['source']} -> {one['destination'] or '?'}",
@@ -72,17 +77,17 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """A plan as text: moves, what can't move and why, warnings, pools before and after."""
     summary = Counter((one["source"], one["destination"]) for one in plan["migrations"])
     size = sum(one["size_gb"] for one in plan["migrations"])
-    lines = [f"{plan['source']}: {len(plan['migrations'])} shares move, {size} GiB"]
+    lines = [f"{plan['source']}: {_total(plan['migrations'])}, {size} GiB"]
     lines += [f"  {count} x {source} -> {to}" for (source, to), count in sorted(summary.items())]
     lines += _indent(
         _table(
             [
                 (
-                    one["name"] or one["id"],
+                    _name(one),
                     f"{one['size_gb']} GiB",
                     one["phase"],
                     f"-> {one['destination']}",
-                    _new_type(one),
+                    _detail(one),
                 )
                 for one in plan["migrations"]
             ]
@@ -93,10 +98,10 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
         alike: dict[str, list[str]] = {}
         for one in plan["unplaced"]:
             reasons = "; ".join(reason["message"] for reason in one["reasons"])
-            alike.setdefault(reasons, []).append(one["name"] or one["id"])
+            alike.setdefault(reasons, []).append(_name(one))
         lines += [f"  {', '.join(names)}: {reasons}" for reasons, names in alike.items()]
     if plan["excluded"]:
-        names = ", ".join(one["name"] or one["id"] for one in plan["excluded"])
+        names = ", ".join(map(_name, plan["excluded"]))
         lines.append(f"left out as asked: {names}")
     for one in plan.get("differences", ()):
         lines.append(f"different from the plan file: {one['message']}")
@@ -118,7 +123,28 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _new_type(entry: Mapping[str, Any]) -> str:
+def _total(migrations: Sequence[Mapping[str, Any]]) -> str:
+    """How many of which kind move."""
+    servers = [one for one in migrations if one["kind"] == SHARE_SERVER]
+    shares = len(migrations) - len(servers)
+    parts = [many(shares, "share")] if shares or not servers else []
+    if servers:
+        aboard = sum(len(one["shares"]) for one in servers)
+        parts.append(f"{many(len(servers), 'share server')} with {many(aboard, 'share')}")
+    return f"{' and '.join(parts)} {'moves' if len(migrations) == 1 else 'move'}"
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    """What people call it: share servers have no names."""
+    if entry["kind"] == SHARE_SERVER:
+        return f"share server {entry['id']}"
+    return str(entry["name"] or entry["id"])
+
+
+def _detail(entry: Mapping[str, Any]) -> str:
+    if entry["kind"] == SHARE_SERVER:
+        names = [one["name"] or one["id"] for one in entry["shares"]]
+        return f"{many(len(names), 'share')}: {some(names)}"
     return "with a new share type" if entry["options"].get("new_share_type_id") else ""
 
 

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     DATA,
@@ -36,6 +37,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Reading,
     Track,
     after,
+    as_record,
     decide,
     differences,
     looks,
@@ -44,10 +46,15 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     refuses_start,
     withholds,
 )
+from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    observe_server,
+    observe_servers,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import Facts, Reason
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     COPIED,
     COPYING,
+    SHARE_SERVER,
     Observation,
 )
 
@@ -106,6 +113,12 @@ class Runner:
     def track(self, migration: Migration) -> Track:
         """What is known of one migration of the plan."""
         return self.memory.tracks.get(migration.id, Track())
+
+    def with_exports(self, migration: Migration) -> dict[str, Any]:
+        """The record of what was moved before this run, with the exports of today."""
+        return as_record(
+            migration, replace(self.track(migration), facts_after=self._facts(migration))
+        )
 
     def preview(self) -> Decision:
         """Read and decide, and do nothing: what there is to do, and what everything waits for."""
@@ -172,9 +185,14 @@ class Runner:
 
     def _read(self) -> Reading:
         running = self.cloud.migrating() if self.crowded else []
+        servers = self._read_servers()
+        running += [one for one in servers if one.moving]
         seen = {one.id: one for one in running}
+        seen.update((one.id, one) for one in servers)
         looked, gone = self.cloud.observe(looks(self.plan, self.memory, running))
         seen.update(looked)
+        planned = {one.id for one in self.plan if one.kind == SHARE_SERVER}
+        gone |= planned - set(seen)
         services = self.cloud.services()
         managers = {one.host: one for one in services if one.binary == SHARE_MANAGER}
         workers = {
@@ -182,6 +200,13 @@ class Runner:
             for binary in (SCHEDULER, DATA)
         }
         return Reading(self._with_progress(seen), frozenset(gone), managers, workers)
+
+    def _read_servers(self) -> list[Observation]:
+        """The share servers of the plan, and all that migrate: one request for all of them."""
+        planned = {one.id for one in self.plan if one.kind == SHARE_SERVER}
+        if not (planned or self.crowded):
+            return []
+        return observe_servers(planned, self.cloud.share_servers())
 
     def _with_progress(self, seen: dict[str, Observation]) -> dict[str, Observation]:
         """Ask a few of the running copies how far they are, others the next time."""
@@ -194,8 +219,8 @@ class Runner:
             and seen[one.id].state.progress is None
         ]
         begin = (self._polls * SAMPLES) % len(copying) if copying else 0
-        for share_id in (copying + copying)[begin : begin + min(SAMPLES, len(copying))]:
-            seen[share_id] = replace(seen[share_id], progress=self.cloud.progress(share_id))
+        for one in (copying + copying)[begin : begin + min(SAMPLES, len(copying))]:
+            seen[one] = replace(seen[one], progress=self.cloud.progress(seen[one].kind, one))
         return seen
 
     # -- acting ------------------------------------------------------------------------------
@@ -231,8 +256,15 @@ class Runner:
         )
 
     def _look(self, action: Action) -> Observation | None:
+        if action.migration.kind == SHARE_SERVER:
+            return observe_server(action.migration.id, self.cloud.share_servers())
         seen, _gone = self.cloud.observe([action.migration.id])
         return seen.get(action.migration.id)
+
+    def _facts(self, migration: Migration) -> Facts:
+        if migration.kind == SHARE_SERVER:
+            return self.cloud.server_facts(migration.id)
+        return self.cloud.facts(migration.id)
 
     def _refused(self, action: Action) -> str:
         """Say whether a refusal is final; if the share has changed, the next reading tells."""
@@ -265,12 +297,12 @@ class Runner:
         if migration.destination and self._ready(
             action, lambda seen: refuses_start(migration, seen)
         ):
-            self.cloud.start(migration.id, migration.destination, migration.options)
+            self.cloud.start(migration.kind, migration.id, migration.destination, migration.options)
             self._tell(action, ACCEPTED)
 
     def _complete(self, action: Action) -> None:
         migration = action.migration
-        before = self.cloud.facts(migration.id)
+        before = self._facts(migration)
         self.memory = replace(
             self.memory,
             tracks={
@@ -281,13 +313,13 @@ class Runner:
         # The last look comes right before the sending: a second complete would destroy.
         track = self.track(migration)
         if self._ready(action, lambda seen: refuses_complete(migration, track, seen)):
-            self.cloud.complete(migration.id)
+            self.cloud.complete(migration.kind, migration.id)
             self._tell(action, ACCEPTED)
 
     def _cancel(self, action: Action) -> None:
         migration = action.migration
         if self._ready(action, lambda seen: refuses_cancel(migration, seen)):
-            self.cloud.cancel(migration.id)
+            self.cloud.cancel(migration.kind, migration.id)
             self._tell(action, ACCEPTED)
 
     def _verify(self, action: Action) -> None:
@@ -295,7 +327,7 @@ class Runner:
         track = self.track(migration)
         found: Facts | None = None
         try:
-            found = self.cloud.facts(migration.id)
+            found = self._facts(migration)
         except CloudError as error:
             wrong = [f"it could not be checked: {error}"]
         else:

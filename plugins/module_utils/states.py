@@ -35,6 +35,16 @@ MIGRATING = BUSY | {COPIED}
 DRIVER = "driver"
 HOST = "host"
 
+# Kinds: what can migrate.
+SHARE = "share"
+SHARE_SERVER = "share_server"
+
+RESTING = {SHARE: "available", SHARE_SERVER: "active"}
+"""The status of what is in use and not migrating."""
+
+MOVING = {SHARE: "migrating", SHARE_SERVER: "server_migrating"}
+"""The status of the source of a migration while it lasts."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -71,15 +81,33 @@ SHARE_STATES: dict[str, State] = {
     "migration_cancelled": State(CANCELLED),
 }
 
+# share/api.py share_server_migration_*(): no scheduler, no data service, always the driver.  The
+# names are those of shares; progress is asked of the destination's manila-share.
+SERVER_STATES: dict[str, State] = {
+    "migration_starting": State(COPYING, DRIVER, progress=0),
+    "migration_in_progress": State(COPYING, DRIVER, progress=0),
+    "migration_driver_starting": State(COPYING, DRIVER, progress=0),
+    "migration_driver_in_progress": State(COPYING, DRIVER, cancel=True),
+    "migration_driver_phase1_done": State(COPIED, DRIVER, complete=True, cancel=True, progress=100),
+    "migration_completing": State(COMPLETING, DRIVER),
+    # Stays for ever where the driver fails to cancel: share/manager.py has no handler for that.
+    "migration_cancel_in_progress": State(CANCELLING, DRIVER),
+    "migration_success": State(COMPLETED),
+    "migration_error": State(FAILED),
+    "migration_cancelled": State(CANCELLED),
+}
+
+STATES = {SHARE: SHARE_STATES, SHARE_SERVER: SERVER_STATES}
+
 ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"})
 
 GOING = frozenset({"inactive", "deleting"})
-"""Statuses of the source's instance between cutover and its end."""
+"""Statuses of the source (an instance, a share server) between cutover and its end."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one copy is: the pool of an instance and the instance's status."""
+    """Where one copy is: the pool of an instance, or the back end of a share server, and its status."""
 
     host: str
     status: str
@@ -87,9 +115,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one reading of the cloud says of a share.
+    """What one reading of the cloud says of a share, or of a share server.
 
-    ``instances`` is None where they were not asked for.  ``changed_at`` is when Manila last
+    ``instances`` is None where they were not asked for; of a share server these are the server
+    itself and the destination that its migration made.  ``changed_at`` is when Manila last
     changed the record (seconds since the epoch), which for a migration is its last step.
     """
 
@@ -106,19 +135,34 @@ class Observation:
     started_at: float | None = None
     size_gb: int = 0
     name: str = ""
+    kind: str = SHARE
+    successor: str | None = None
+    """ID of the share server that takes the place of this one; at rest, that has taken it."""
 
     @property
     def state(self) -> State:
         """The row of the table for its ``task_state``; an idle one for None and unknown names."""
-        return SHARE_STATES.get(self.task_state or "", State(IDLE))
+        return STATES[self.kind].get(self.task_state or "", State(IDLE))
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is in use, and nothing works on it."""
+        return self.status == RESTING[self.kind]
+
+    @property
+    def moving(self) -> bool:
+        """Whether it is the source of a migration."""
+        return self.status == MOVING[self.kind]
 
     @property
     def destination(self) -> str | None:
         """The pool of the other copy while it migrates; None if there is none or it isn't known."""
-        if self.instances is None or self.status != "migrating":
+        if self.instances is None or not self.moving:
             return None
         others = [
-            place.host for place in self.instances if place.host and place.status != "migrating"
+            place.host
+            for place in self.instances
+            if place.host and place.status != MOVING[self.kind]
         ]
         return others[0] if len(others) == 1 else None
 
@@ -147,7 +191,7 @@ class Target:
 
 
 def classify(seen: Observation, target: Target) -> str:
-    """The phase of one share, from one reading.
+    """The phase of one share or share server, from one reading.
 
     An end is believed only when the share has come to rest: Manila writes
     ``migration_error`` before the status (share/manager.py, migration_start), and shows a
@@ -156,19 +200,24 @@ def classify(seen: Observation, target: Target) -> str:
     copy that was cancelled ends in that state too, at the source.
     """
     state = seen.state
-    if seen.status == "available":
-        return _classify_available(seen, state, target)
-    if seen.status == "migrating":
+    if seen.resting:
+        return _classify_resting(seen, state, target)
+    if seen.moving:
         # An end under status `migrating` is either about to be followed by the status, or the
         # leftover of a crash.  Only time can tell: the engine waits before it believes it.
         return STUCK if seen.task_state in ENDS or seen.task_state is None else state.phase
     if state.phase == COMPLETING:
         # Driver-assisted: the instances change places, the share may show their states.
         return COMPLETING
+    if seen.kind == SHARE_SERVER:
+        if seen.status in GOING and state.phase == COMPLETED:
+            return COMPLETING  # the source is done with; the destination is about to be active
+        if seen.status == "error" and state.phase == FAILED:
+            return FAILED  # final: the second phase failed (share/manager.py)
     return STUCK if seen.task_state else IDLE
 
 
-def _classify_available(seen: Observation, state: State, target: Target) -> str:
+def _classify_resting(seen: Observation, state: State, target: Target) -> str:
     if state.phase in (COMPLETING, CANCELLING):
         return state.phase
     if seen.task_state == "migration_starting" or state.phase in (COPYING, COPIED):

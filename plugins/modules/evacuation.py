@@ -172,7 +172,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     summarize,
 )
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.placement import to_migrations
+from ansible_collections.manila.migration.plugins.module_utils.plans import to_migrations
 from ansible_collections.manila.migration.plugins.module_utils.report import (
     migration_lines,
     status_line,

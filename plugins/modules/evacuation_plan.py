@@ -13,9 +13,11 @@ version_added: 0.1.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Reads the cloud and returns which share goes to which pool, and why a share can go nowhere. Changes nothing.
+  - Reads the cloud and returns which share goes to which pool, which share server to which back end, and
+    why one can go nowhere. Changes nothing.
   - Counts capacity as Manila's scheduler does, and beside it what the scheduler forgets, the shares
     that are placed but not there yet.
+  - Of each share server that could move it asks Manila, and with it the drivers, whether it can.
   - Migrations that already run away from the source are part of the plan, with the destination they have.
 options:
   source:
@@ -26,6 +28,8 @@ options:
     description:
       - Where shares may go, each V(host@backend) with all its pools or one pool V(host@backend#pool).
       - Without it, to every pool of an enabled back end that is up, the source's excepted.
+      - A share server goes to a back end. Of one that is allowed with single pools only the room of these counts,
+        but in which of its pools shares come to lie is up to the driver.
     type: list
     elements: str
     default: []
@@ -37,11 +41,12 @@ options:
   share_type_map:
     description:
       - New share types for shares of a type, by name or ID. A share type that pins shares to the source
-        (C(share_backend_name)) must be mapped, or its shares can't move.
+        (C(share_backend_name)) must be mapped, or its shares can't move. Shares that move with their share
+        server keep their type.
     type: dict
     default: {}
   share_network_map:
-    description: New share networks for shares on a share network, by name or ID.
+    description: New share networks for shares and share servers on a share network, by name or ID.
     type: dict
     default: {}
   mechanism:
@@ -49,18 +54,22 @@ options:
       - V(auto) lets Manila try the driver and fall back to the Data Service.
       - V(driver) rules the Data Service out. Manila has no option for that, so the migration demands
         at least that file system metadata is preserved.
-      - V(host) has the Data Service copy the files.
+      - V(host) has the Data Service copy the files. Share servers can't be moved so, see O(share_servers).
     type: str
     choices: [auto, driver, host]
     default: auto
   require:
-    description: What migrations must be able to do; each of these rules the Data Service out.
+    description:
+      - What migrations must be able to do; each of these rules the Data Service out.
+      - V(preserve_metadata) can't be asked for with share servers.
     type: list
     elements: str
     choices: [writable, nondisruptive, preserve_metadata, preserve_snapshots]
     default: []
   exclude:
-    description: Names or IDs of shares to leave where they are.
+    description:
+      - Names or IDs of shares to leave where they are, and IDs of share servers.
+      - A share server of which some shares are excluded can't move; if all are, it is excluded itself.
     type: list
     elements: str
     default: []
@@ -69,9 +78,18 @@ options:
     type: str
     choices: [spread, pack]
     default: spread
+  share_servers:
+    description:
+      - How shares on share servers move.
+      - V(whole) moves each share server with all its shares in one migration, by the drivers, to another back
+        end. O(source) must be a back end then, as a share server spans all its pools.
+      - V(split) moves the shares one by one to share servers that Manila finds or makes at the destination.
+    type: str
+    choices: [whole, split]
+    default: whole
   baseline:
     description:
-      - A plan that was agreed upon earlier. Shares that nobody has begun to move go where it says, and what
+      - A plan that was agreed upon earlier. What nobody has begun to move goes where it says, and what
         is different in the cloud by now is named in RV(plan.differences).
     type: dict
 attributes:
@@ -101,6 +119,14 @@ EXAMPLES = r"""
       array7: array9
   register: planned
 
+- name: Plan how share servers are emptied one share at a time, into another share network
+  manila.migration.evacuation_plan:
+    cloud: mycloud
+    source: stor1@array7
+    share_servers: split
+    share_network_map:
+      tenant-old: tenant-new
+
 - name: Show what cannot move, and why
   ansible.builtin.debug:
     var: planned.plan.unplaced
@@ -122,10 +148,18 @@ plan:
     objective:
       description: What the plan is for.
       type: str
+    share_servers:
+      description: O(share_servers).
+      type: str
+      sample: whole
     migrations:
       description:
-        - The migrations in the order in which they are begun, each with C(kind), C(id), C(name),
-          C(source), C(destination), C(size_gb), C(phase), C(options) and C(warnings).
+        - The migrations in the order in which they are begun, each with C(kind) (V(share) or V(share_server)),
+          C(id), C(name), C(source), C(destination), C(size_gb), C(phase), C(options) and C(warnings).
+        - Source and destination of a share are pools, those of a share server back ends. It has no name, and
+          with C(shares) a list of what is on it, each with C(id), C(name), C(size_gb), C(source) and C(destination).
+          These are pools, the destination the one where the share is expected if the driver does
+          what is likely, or V(null).
       type: list
       elements: dict
     unplaced:
@@ -164,15 +198,19 @@ services:
 """
 
 import time
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
+from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
 from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.placement import (
     Request,
-    follow,
+    checks_to_ask,
     make_plan,
 )
+from ansible_collections.manila.migration.plugins.module_utils.plans import follow
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     backend_of,
     is_backend,
@@ -202,6 +240,7 @@ class EvacuationPlanModule(MigrationModule):
         },
         "exclude": {"type": "list", "elements": "str", "default": []},
         "placement": {"choices": ["spread", "pack"], "default": "spread"},
+        "share_servers": {"choices": ["whole", "split"], "default": "whole"},
         "baseline": {"type": "dict"},
     }
     module_kwargs = {"supports_check_mode": True}
@@ -228,20 +267,12 @@ class EvacuationPlanModule(MigrationModule):
             require=tuple(self.params["require"]),
             exclude=tuple(self.params["exclude"]),
             placement=self.params["placement"],
+            share_servers=self.params["share_servers"],
         )
-        for pause in (*PAUSES, 0):
-            inventory = read_inventory(cloud, source)
-            try:
-                plan = make_plan(inventory, request)
-            except ValueError as error:
-                self.refuse(str(error))
-            if not any(
-                reason["code"] == "destination_unknown"
-                for one in plan["unplaced"]
-                for reason in one["reasons"]
-            ):
-                break
-            time.sleep(pause)
+        try:
+            inventory, plan = self._plan(cloud, request)
+        except ValueError as error:
+            self.refuse(str(error))
         if self.params["baseline"] is not None:
             try:
                 plan = follow(plan, self.params["baseline"], inventory)
@@ -251,6 +282,30 @@ class EvacuationPlanModule(MigrationModule):
         self.results["text"] = plan_lines(self.results["plan"])
         service = inventory.services.get(backend_of(source))
         self.results["services"] = [] if service is None else [_as_dict(service)]
+
+    def _plan(self, cloud: Cloud, request: Request) -> tuple[Inventory, dict[str, Any]]:
+        """Read and plan until all places are known.  Raises ValueError and CloudError."""
+        for pause in (*PAUSES, 0):
+            inventory = read_inventory(cloud, request.source)
+            plan = make_plan(inventory, request)
+            if not any(
+                reason["code"] == "destination_unknown"
+                for one in plan["unplaced"]
+                for reason in one["reasons"]
+            ):
+                break
+            time.sleep(pause)
+        # What only drivers know is asked once, and of nothing that can't move anyway.
+        checks = {
+            (one.server_id, one.destination): cloud.check_server(
+                one.server_id, one.destination, one.options
+            )
+            for one in checks_to_ask(inventory, request)
+        }
+        if checks:
+            inventory = replace(inventory, checks=checks)
+            plan = make_plan(inventory, request)
+        return inventory, plan
 
 
 def _as_dict(service: Any) -> dict[str, Any]:

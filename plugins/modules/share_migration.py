@@ -93,6 +93,7 @@ extends_documentation_fragment:
   - manila.migration.attributes.actiongroup
 seealso:
   - module: manila.migration.share_migration_info
+  - module: manila.migration.share_server_migration
   - module: manila.migration.evacuation
 """
 
@@ -163,6 +164,13 @@ migration:
     size_gb:
       description: Size of the share in GiB.
       type: int
+    destination_share_server_id:
+      description: Always V(null), see M(manila.migration.share_server_migration).
+      type: str
+    shares:
+      description: Always empty, see M(manila.migration.share_server_migration).
+      type: list
+      elements: dict
     error:
       description: Why it failed, V(null) if it did not.
       type: str
@@ -197,49 +205,32 @@ status_code:
   returned: when Manila refused something
 """
 
-import math
 from dataclasses import replace
-from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
-from ansible_collections.manila.migration.plugins.module_utils.engine import (
-    START,
-    Limits,
-    Migration,
-    as_record,
-)
+from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
     options_conflict,
     start_blockers,
 )
 from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Options,
-    Share,
+    Reason,
     is_pool,
 )
-from ansible_collections.manila.migration.plugins.module_utils.runner import GRACE, Runner
-from ansible_collections.manila.migration.plugins.module_utils.states import (
-    CANCELLED,
-    COMPLETED,
-    COPIED,
-    FAILED,
+from ansible_collections.manila.migration.plugins.module_utils.single import (
+    ARGUMENTS,
+    SingleMigrationModule,
 )
 
-GOALS = {"started": COPIED, "completed": COMPLETED, "cancelled": CANCELLED}
 
-
-class ShareMigrationModule(MigrationModule):
+class ShareMigrationModule(SingleMigrationModule):
     """Drives a plan of one migration."""
 
     argument_spec = {
         "share": {"required": True},
         "destination_pool": {},
-        "state": {"choices": list(GOALS), "default": "started"},
-        "wait": {"type": "bool", "default": True},
-        "timeout": {"type": "int", "default": 86400},
-        "poll_interval": {"type": "float", "default": 15},
         "preserve_metadata": {"type": "bool", "default": False},
         "preserve_snapshots": {"type": "bool", "default": False},
         "writable": {"type": "bool", "default": False},
@@ -247,8 +238,8 @@ class ShareMigrationModule(MigrationModule):
         "force_host_assisted_migration": {"type": "bool", "default": False},
         "new_share_type": {"aliases": ["new_share_type_id"]},
         "new_share_network": {"aliases": ["new_share_network_id"]},
+        **ARGUMENTS,
     }
-    module_kwargs = {"supports_check_mode": True}
 
     def run(self) -> None:
         """Check the arguments, look at the share, and bring it to the wanted state."""
@@ -272,8 +263,7 @@ class ShareMigrationModule(MigrationModule):
             self.refuse(
                 f"destination_pool: {destination!r} names no pool; write it as host@backend#pool."
             )
-        if self.params["poll_interval"] <= 0:
-            self.refuse("poll_interval: it must be more than 0 seconds.")
+        self.check_poll_interval()
         cloud = self.open_cloud()
         share = cloud.find_share(self.params["share"])
         options = self._resolve(cloud, options)
@@ -285,7 +275,7 @@ class ShareMigrationModule(MigrationModule):
             size_gb=share.size_gb,
             options=options,
         )
-        self._drive(cloud, share, migration)
+        self.drive(cloud, migration)
 
     def _resolve(self, cloud: Cloud, options: Options) -> Options:
         new_type, new_network = self.params["new_share_type"], self.params["new_share_network"]
@@ -295,75 +285,9 @@ class ShareMigrationModule(MigrationModule):
             new_share_network_id=cloud.find_share_network(new_network) if new_network else None,
         )
 
-    def _drive(self, cloud: Cloud, share: Share, migration: Migration) -> None:
-        limits = Limits(
-            goal=GOALS[self.params["state"]],
-            max_parallel=math.inf,
-            max_parallel_per_pool=math.inf,
-            grace=GRACE,
-        )
-        runner = Runner(
-            cloud,
-            [migration],
-            limits,
-            timeout=self.params["timeout"],
-            poll_interval=self.params["poll_interval"],
-            crowded=False,
-        )
-        first = runner.preview()
-        track = runner.track(migration)
-        before = as_record(migration, track)
-        if track.want == START:
-            blockers = start_blockers(read_inventory(cloud, share.host), migration)
-            if blockers:
-                self.results["migration"] = before
-                self.refuse(
-                    f"{migration.label} is not started: "
-                    + "; ".join(reason.message for reason in blockers)
-                    + ".",
-                    blockers=[reason.as_dict() for reason in blockers],
-                )
-        if self.check_mode:
-            runner.changed = bool(first.actions)
-            self._note(runner, migration, before)
-        else:
-            try:
-                runner.run(wait=self.params["wait"])
-            finally:
-                self._note(runner, migration, before)
-            track = runner.track(migration)
-            if track.phase == COMPLETED and track.facts_after is None:
-                # Asked again, it is not checked again; the new exports are wanted all the same.
-                exports = list(cloud.facts(share.id).exports)
-                self.results["migration"]["export_locations_after"] = exports
-        self._judge(runner, migration)
-
-    def _note(self, runner: Runner, migration: Migration, before: dict[str, Any]) -> None:
-        record = as_record(migration, runner.track(migration))
-        shown = ("source", "destination", "phase")
-        self.results.update(
-            changed=runner.changed,
-            migration=record,
-            diff={
-                "before": {key: before[key] for key in shown},
-                "after": {key: record[key] for key in shown},
-            },
-        )
-
-    def _judge(self, runner: Runner, migration: Migration) -> None:
-        track = runner.track(migration)
-        if track.outcome == FAILED:
-            self.refuse(track.error or "It failed.", **_status(track.status_code))
-        if runner.timed_out:
-            percent = "" if track.progress is None else f", {track.progress} % copied"
-            self.refuse(
-                f"{migration.label} is {track.phase}{percent} after {self.params['timeout']} s "
-                f"(task state {track.task_state!r}). Manila goes on; run the task again to wait on."
-            )
-
-
-def _status(code: Any) -> dict[str, Any]:
-    return {} if code is None else {"status_code": code}
+    def blockers(self, cloud: Cloud, migration: Migration) -> list[Reason]:
+        """Everything that keeps the share from being migrated as asked for."""
+        return start_blockers(read_inventory(cloud, migration.source), migration)
 
 
 def main() -> None:

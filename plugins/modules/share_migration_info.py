@@ -129,7 +129,7 @@ class ShareMigrationInfoModule(MigrationModule):
         ]
         if self.params["with_progress"]:
             shown = [
-                replace(one, progress=cloud.progress(one.id))
+                replace(one, progress=cloud.progress(one.kind, one.id))
                 if one.state.phase in MIGRATING and one.state.progress is None
                 else one
                 for one in shown

@@ -32,6 +32,9 @@ SILVER = "sandbox@beta#silver"
 GAMMA = "sandbox@gamma#gold"
 FILES1 = "sandbox@files1#tree"
 FILES2 = "sandbox@files2#tree"
+SERVERS1 = "sandbox@servers1"
+SERVERS2 = "sandbox@servers2"
+SERVERS3 = "sandbox@servers3"
 
 
 def sandbox(*arguments: str) -> str:
@@ -72,18 +75,65 @@ class Manila:
         self, names: list[str], pool: str, size: int = 1, share_type: str = "standard"
     ) -> list[str]:
         """Make several shares at once."""
+        return self._await_shares(
+            [
+                self.api.shares.create(
+                    "NFS",
+                    size,
+                    name=name,
+                    share_type=share_type,
+                    scheduler_hints={"only_host": pool},
+                ).id
+                for name in names
+            ]
+        )
+
+    def create_server(self, name: str, *shares: str, backend: str = SERVERS1, size: int = 1) -> str:
+        """Make a share server, which takes a share network of its own, with some shares."""
+        network = self.api.share_networks.create(name=f"network of {name}").id
         made = [
             self.api.shares.create(
-                "NFS", size, name=name, share_type=share_type, scheduler_hints={"only_host": pool}
+                "NFS",
+                size,
+                name=share,
+                share_type="servers",
+                share_network=network,
+                scheduler_hints={"only_host": f"{backend}#gold"},
             ).id
-            for name in names
+            for share in shares
         ]
+        self._await_shares(made)
+        return str(self.share(made[0]).share_server_id)
+
+    def _await_shares(self, made: list[str]) -> list[str]:
         for share_id in made:
             wait_for(lambda share_id=share_id: self.share(share_id).status == "available")
             self.api.shares.allow(share_id, "ip", "192.0.2.10", "rw")
         for share_id in made:
             wait_for(lambda share_id=share_id: self.share(share_id).access_rules_status == "active")
         return made
+
+    def servers(self, host: str | None = None) -> list[Any]:
+        """Return the share servers of a back end, or all."""
+        listed = self.api.share_servers.list()
+        return [one for one in listed if host in (None, one.host)]
+
+    def server(self, server_id: str) -> Any:
+        """Return one share server, None if it is gone."""
+        return next((one for one in self.servers() if one.id == server_id), None)
+
+    def shares_on(self, server_id: str) -> list[Any]:
+        """Return the shares of a share server."""
+        options = {"all_tenants": 1, "share_server_id": server_id}
+        return list(self.api.shares.list(search_opts=options))
+
+    def start_server(self, server_id: str, host: str) -> None:
+        """Start the migration of a share server as another operator would."""
+        self.api.share_servers.migration_start(server_id, host, False, False, False)
+
+    def await_server(self, server_id: str, task_state: str, seconds: float = 90) -> None:
+        """Wait for a step of a share server's migration."""
+        wait_for(lambda: self.server(server_id).task_state == task_state, seconds)
 
     def share(self, share_id: str) -> Any:
         """Return one share, read again."""
@@ -112,6 +162,7 @@ class Manila:
         services = self.api.services.list()
         return sorted(
             [(one.id, one.status, str(one.task_state), one.host) for one in shares]
+            + [(one.id, one.status, str(one.task_state), one.host) for one in self.servers()]
             + [(one.host, one.binary, one.status, str(one.disabled_reason)) for one in services]
         )
 

@@ -10,11 +10,11 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import ALPHA, Ansible, Manila
+from conftest import ALPHA, CLOUD, SERVERS2, Ansible, Manila
 
 # What the examples call something, and what it is called in the sandbox.
 NAMES = {
-    "mycloud": "sandbox",
+    "mycloud": CLOUD,
     "stor1@array7": "sandbox@alpha",
     "stor2@array9#pool1": "sandbox@gamma#gold",
     "stor2@array9": "sandbox@gamma",
@@ -37,18 +37,32 @@ NAMES = {
 def test_examples(manila: Manila, ansible: Ansible, modules: list[str]) -> None:
     manila.create("projects", ALPHA, share_type="pinned-alpha")
     manila.create("scratch", ALPHA)
+    run_examples(ansible, modules, NAMES)
+
+
+def test_examples_for_share_servers(manila: Manila, ansible: Ansible) -> None:
+    server = manila.create_server("tenant", "web")
+    names = {
+        "mycloud": CLOUD,
+        "f3089d4f-89e8-4730-b6e6-7cab553df071": server,
+        "stor2@array9": SERVERS2,
+    }
+    modules = ["share_server_migration_check", "share_server_migration"]
+    run_examples(ansible, [*modules, "share_server_migration_info", "migration_repair"], names)
+
+
+def run_examples(ansible: Ansible, modules: list[str], names: dict[str, str]) -> None:
+    """Run all examples of some modules, one after the other, with names that are real."""
     tasks = []
     for module in modules:
         text = examples(module)
-        for printed, real in NAMES.items():
+        for printed, real in names.items():
             text = text.replace(printed, real)
         tasks += yaml.safe_load(text)
     for task in tasks:
-        arguments = task.get("manila.migration.share_migration") or task.get(
-            "manila.migration.evacuation"
-        )
-        if arguments:
-            arguments["poll_interval"] = 0.5
+        for name in ("share_migration", "share_server_migration", "evacuation"):
+            if f"manila.migration.{name}" in task:
+                task[f"manila.migration.{name}"]["poll_interval"] = 0.5
     run = ansible.tasks(*tasks)
     assert run.returncode == 0, run.last
     assert [one["task_name"] for one in run.results] == [task["name"] for task in tasks]

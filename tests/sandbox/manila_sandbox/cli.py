@@ -27,6 +27,7 @@ from manila_sandbox.rest import Cloud, RestError
 from manila_sandbox.services import Services
 from manila_sandbox.settings import (
     BACKENDS,
+    CAPABILITIES,
     PERIODIC_INTERVAL,
     PROCESSES,
     SHARE_BINARIES,
@@ -389,17 +390,17 @@ class Sandbox:
         write(self.paths.behaviour, json.dumps(now) + "\n")
         self.say(json.dumps(now))
 
-    def fail(self, method: str, victims: list[str], never: bool) -> None:
-        """Make a driver method fail, or stop that."""
+    def steer(self, name: str, what: str, victims: list[str], never: bool) -> None:
+        """Make a driver method fail or a capability be refused or offered, or stop that."""
         try:
-            failing = dict(json.loads(self.paths.behaviour.read_text("utf-8")).get("fail", {}))
+            steered = dict(json.loads(self.paths.behaviour.read_text("utf-8")).get(name, {}))
         except (OSError, ValueError):
-            failing = {}
+            steered = {}
         if never:
-            failing.pop(method, None)
+            steered.pop(what, None)
         else:
-            failing[method] = victims or ["*"]
-        self.switch(fail=failing)
+            steered[what] = victims or ["*"]
+        self.switch(**{name: steered})
 
     def print_environment(self) -> None:
         """Print what a shell evaluates to use the sandbox."""
@@ -450,9 +451,16 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument("--complete-seconds", type=float, help="a cut-over")
     speed.add_argument("--call-seconds", type=float, help="any other call of a driver")
     fail = commands.add_parser("fail", help="make a method of the drivers fail, while all runs")
-    fail.add_argument("method", help="e.g. migration_continue")
-    fail.add_argument("victims", nargs="*", help="back ends, share ids, server ids (all)")
-    fail.add_argument("--never", action="store_true", help="let it succeed again")
+    fail.add_argument("what", metavar="method", help="e.g. migration_continue")
+    refuse = commands.add_parser("refuse", help="make the drivers lack a capability")
+    offer = commands.add_parser("offer", help="make the drivers have a capability")
+    for answer in (refuse, offer):
+        answer.add_argument(
+            "what", metavar="capability", choices=CAPABILITIES, help="one of %(choices)s"
+        )
+    for steered in (fail, refuse, offer):
+        steered.add_argument("victims", nargs="*", help="back ends, share ids, server ids (all)")
+        steered.add_argument("--never", action="store_true", help="let it be as usual again")
     commands.add_parser("env", help="print variables for a shell")
     return parser
 
@@ -473,12 +481,15 @@ def _run(arguments: argparse.Namespace) -> int:
         "fill": lambda: sandbox.fill(arguments.backend, arguments.shares, arguments.files),
         "reset": sandbox.reset,
         "refresh": sandbox.refresh,
+        **dict.fromkeys(
+            ("fail", "refuse", "offer"),
+            lambda: sandbox.steer(command, arguments.what, arguments.victims, arguments.never),
+        ),
         "speed": lambda: sandbox.switch(
             copy_seconds=arguments.copy_seconds,
             complete_seconds=arguments.complete_seconds,
             call_seconds=arguments.call_seconds,
         ),
-        "fail": lambda: sandbox.fail(arguments.method, arguments.victims, arguments.never),
     }
     with sandbox.locked():
         actions[command]()

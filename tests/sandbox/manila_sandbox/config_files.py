@@ -44,7 +44,14 @@ _UNLIMITED = (
     "encryption_keys",
 )
 
-DEFAULT_BEHAVIOUR = {"copy_seconds": 3.0, "complete_seconds": 0.5, "call_seconds": 0.1, "fail": {}}
+DEFAULT_BEHAVIOUR = {
+    "copy_seconds": 3.0,
+    "complete_seconds": 0.5,
+    "call_seconds": 0.1,
+    "fail": {},
+    "refuse": {},
+    "offer": {},
+}
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:

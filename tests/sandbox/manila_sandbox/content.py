@@ -25,7 +25,7 @@ _TYPES = {
     "directory": ("files", "files", "pinned", "files"),
 }
 _PINNED = {"alpha": "pinned-alpha", "files1": "pinned-files1"}
-_NETWORKS = 2
+_NETWORKS = 3
 _AT_ONCE = 4
 _NOWHERE = "nowhere@nowhere#nowhere"
 
@@ -198,7 +198,11 @@ class Fill:
         self.say("access rules, files and snapshots are there")
         pools = [self.backend.pool_host(pool.name) for pool in self.backend.pools]
         await_figures(self.services, self.admin, allocated_by_pool(self.admin, pools))
-        self.say(f"{count} shares on {self.backend.host}, {len(missing)} of them new")
+        where = self.backend.host
+        if networks:
+            servers = {share["share_server_id"] for share in self._demo_shares()}
+            where = f"{len(servers)} share servers of {where}"
+        self.say(f"{count} shares on {where}, {len(missing)} of them new")
 
     def _name(self, number: int) -> str:
         prefix = "demo" if self.backend.name == "alpha" else f"demo-{self.backend.name}"
@@ -254,7 +258,10 @@ class Fill:
         cloud = self.admin if number % 4 == 0 and not networks else self.tenant
         more: dict[str, object] = {}
         if networks:
-            more["share_network_id"] = networks[number % len(networks)]
+            # every third share has rules and every second one is in the same pool: so the turns
+            # shift, for each server to have some of all
+            turn = (number - 1) // len(networks)
+            more["share_network_id"] = networks[(number - 1 + turn) % len(networks)]
         if number % 3 == 0:
             more["metadata"] = {"team": f"team-{number % 5}", "tier": "demo"}
         more["description"] = f"share {number} of the demonstration"

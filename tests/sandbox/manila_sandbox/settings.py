@@ -69,8 +69,21 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("gamma", "dummy", (Pool("gold", 200),)),
     Backend("servers1", "servers", (Pool("gold", 80), Pool("silver", 30))),
     Backend("servers2", "servers", (Pool("gold", 150), Pool("bronze", 20))),
+    Backend("servers3", "servers", (Pool("gold", 100), Pool("silver", 40))),
     Backend("files1", "directory", (Pool("tree", 30), Pool("attic", 10))),
     Backend("files2", "directory", (Pool("tree", 50), Pool("cellar", 15))),
+)
+
+#: what the drivers' checks of compatibility answer; the last two are of share servers only,
+#: as ``preserve_metadata`` is of shares only
+CAPABILITIES = (
+    "compatible",
+    "writable",
+    "nondisruptive",
+    "preserve_metadata",
+    "preserve_snapshots",
+    "migration_cancel",
+    "migration_get_progress",
 )
 
 SHARE_BINARIES = tuple(backend.process for backend in BACKENDS)

@@ -3,7 +3,9 @@
 
 ``copy_seconds``, ``complete_seconds`` and ``call_seconds`` set the speed. ``fail`` maps the
 name of a driver method to a list of back ends, share ids or share server ids (or ``*``) for
-which that method raises.
+which that method raises; ``refuse`` and ``offer`` map capabilities, which the checks of
+compatibility then deny or affirm. A back end stands for what happens at either end: which one
+carries out a method of a migration differs between shares and share servers.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "complete_seconds": 0.5,
     "call_seconds": 0.1,
     "fail": {},
+    "refuse": {},
+    "offer": {},
 }
 
 
@@ -35,12 +39,21 @@ def switches() -> dict[str, Any]:
     return {**_DEFAULTS, **chosen}
 
 
-def _names(arguments: tuple[Any, ...], backend: str) -> set[str]:
-    names = {"*", backend}
+def _backend(text: str) -> str:
+    """Return the back end of a ``host@backend#pool``, and an id as it is."""
+    return text.rpartition("@")[2].partition("#")[0]
+
+
+def _names(driver: Any, arguments: Iterable[Any]) -> set[str]:
+    """Return what a call can be meant by: back ends, shares and share servers."""
+    names = {"*", driver.configuration.config_group}
     for argument in arguments:
-        for key in ("id", "share_id"):
+        if isinstance(argument, str):  # the host a share server is to go to
+            names.add(_backend(argument))
+            continue
+        for key in ("id", "share_id", "host"):
             try:
-                names.add(str(argument[key]))
+                names.add(_backend(str(argument[key])))
             except (TypeError, KeyError, AttributeError, IndexError, ValueError):
                 continue
     return names
@@ -58,10 +71,27 @@ def steered(seconds: str | None = None) -> Callable[[Callable[..., Any]], Callab
             if seconds is not None:
                 time.sleep(float(now[seconds]))
             victims = set(now["fail"].get(name, ()))
-            if victims & _names((*args, *kwargs.values()), self.configuration.config_group):
+            if victims & _names(self, (*args, *kwargs.values())):
                 raise exception.ShareBackendException(msg=f"{name} was told to fail")
             return method(self, *args, **kwargs)
 
         return wrapped
 
     return decorate
+
+
+def answering(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a check of compatibility obey: affirm what is offered, deny what is refused."""
+
+    @wraps(method)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = dict(method(self, *args, **kwargs))
+        names = _names(self, (*args, *kwargs.values()))
+        now = switches()
+        for switch, value in (("offer", True), ("refuse", False)):
+            for capability, victims in now[switch].items():
+                if capability in answer and names & set(victims):
+                    answer[capability] = value
+        return answer
+
+    return wrapped

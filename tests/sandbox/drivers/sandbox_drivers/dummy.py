@@ -13,13 +13,13 @@ from manila.share import utils as share_utils
 from manila.tests.share.drivers import dummy as upstream
 
 from sandbox_drivers import capacity
-from sandbox_drivers.behaviour import steered, switches
+from sandbox_drivers.behaviour import answering, steered, switches
 
 _CLOCK = "sandbox_copy"
 
 
 class SandboxDummyDriver(upstream.DummyDriver):
-    """The dummy driver of the back ends alpha, beta, gamma, servers1 and servers2."""
+    """The dummy driver of the back ends alpha, beta, gamma and servers1 to servers3."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -71,6 +71,7 @@ class SandboxDummyDriver(upstream.DummyDriver):
         return super().update_access(*args, **kwargs)
 
     @steered()
+    @answering
     def migration_check_compatibility(self, *args: Any, **kwargs: Any) -> Any:
         """Say whether the destination is a dummy too."""
         return super().migration_check_compatibility(*args, **kwargs)
@@ -112,6 +113,7 @@ class SandboxDummyDriver(upstream.DummyDriver):
         return super()._setup_server(*args, **kwargs)
 
     @steered()
+    @answering
     def share_server_migration_check_compatibility(self, *args: Any, **kwargs: Any) -> Any:
         """Say whether the destination is a dummy too."""
         return super().share_server_migration_check_compatibility(*args, **kwargs)
@@ -148,10 +150,12 @@ class SandboxDummyDriver(upstream.DummyDriver):
         new_network_allocations: Any,
     ) -> Any:
         """Cut over; a share keeps its pool's name where the destination has such a pool."""
+        # without disruption nothing is set up at the destination: the addresses stay
+        reused = not dest_share_server["identifier"]
         updates = super().share_server_migration_complete(
             context,
             source_share_server,
-            dest_share_server,
+            source_share_server if reused else dest_share_server,
             shares,
             snapshots,
             new_network_allocations,

@@ -22,14 +22,26 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Reading,
     Track,
 )
+from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    observe_server,
+    observe_servers,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Facts,
+    backend_of,
+)
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
     COMPLETED,
     COPIED,
     FAILED,
+    SHARE_SERVER,
     Observation,
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
+    CANCELLING,
+    MOVING,
+    PHASE1_DONE,
     RESTING_BUSY_STATES,
     RULES,
     Manila,
@@ -64,13 +76,20 @@ class Loop:
         self.looked: list[set[str]] = []
         self.finished = False
         self.broken: list[str] = []
+        self._moved = manila.now
         self._working: dict[str, set[str]] = {}
+        self._given_up: set[tuple[str, int]] = set()
+        """Share servers, and which of their migrations, that were seen while being cancelled."""
 
     def track(self, share_id: str) -> Track:
         return self.memory.tracks.get(share_id, Track())
 
     def run(self, polls: int | None = None) -> Loop:
-        """Poll until nothing is left to do, until the timeout, or so many times."""
+        """Poll until nothing is left to do, until the timeout, or so many times.
+
+        Where nobody is at anything any more, and nothing is waited for that time alone brings,
+        the timeout has come as good as: that saves hours of polls in which nothing happens.
+        """
         deadline = self.manila.now + self.timeout
         while polls is None or polls > 0:
             decision = self.poll()
@@ -78,7 +97,11 @@ class Loop:
                 self.perform(action)
             if decision.finished:
                 return self
-            if self.manila.now >= deadline:
+            window = self.limits.window
+            timed = window is not None and window.opens_at(self.manila.now) is not None
+            if decision.actions or timed or not self.manila.idle:
+                self._moved = self.manila.now
+            if self.manila.now >= min(deadline, self._moved + 2 * self.limits.patience):
                 self.timed_out = True
                 return self
             self.manila.advance(self.interval)
@@ -94,11 +117,14 @@ class Loop:
     def poll(self) -> Decision:
         """One reading and what follows from it; sends nothing."""
         self.polls += 1
-        running = self.manila.migrating()
+        planned = {one.id for one in self.plan if one.kind == SHARE_SERVER}
+        servers = observe_servers(planned, self.manila.share_servers())
+        running = self.manila.migrating() + [one for one in servers if one.moving]
         wanted = engine.looks(self.plan, self.memory, running)
         self.looked.append(wanted)
         looked, gone = self.manila.observe(wanted)
-        seen = {one.id: one for one in running} | looked
+        seen = {one.id: one for one in running + servers} | looked
+        gone |= planned - set(seen)
         reading = Reading(seen, frozenset(gone), self.manila.services())
         decision = engine.decide(self.plan, reading, self.limits, self.manila.now, self.memory)
         before, self.memory = self.memory, decision.memory
@@ -122,9 +148,27 @@ class Loop:
             if one.id in known
             and (one.working or (one.asked_to_complete and self.track(one.id).busy))
         }
+        self._working |= self.manila.servers_at_work()
+        for server in self.manila.servers.values():
+            if server.asked_to_complete and self.track(server.id).busy:
+                copies = self.manila.copies_of(server.id)
+                self._working[server.id] = {server.host, *(one.host for one in copies)}
+            if server.status == MOVING and server.task_state == CANCELLING:
+                self._given_up.add((server.id, server.attempt))
         for migration in self.plan:
             if migration.id in self._working and engine.START in self.track(migration.id).sent:
                 self._working[migration.id] |= {migration.source, migration.destination or ""}
+
+    def _look(self, migration: Migration) -> Observation | None:
+        if migration.kind == SHARE_SERVER:
+            return observe_server(migration.id, self.manila.share_servers())
+        looked, _gone = self.manila.observe([migration.id])
+        return looked.get(migration.id)
+
+    def _facts(self, migration: Migration) -> Facts | None:
+        if migration.kind == SHARE_SERVER:
+            return self.manila.server_facts(migration.id)
+        return self.manila.facts(migration.id) if migration.id in self.manila.shares else None
 
     # -- acting ------------------------------------------------------------------------------
 
@@ -137,8 +181,7 @@ class Loop:
         if action.verb == engine.COMPLETE:
             self._remember_facts(migration)
         self.manila.advance(self.latency)
-        looked, _gone = self.manila.observe([migration.id])
-        seen = looked.get(migration.id)
+        seen = self._look(migration)
         if seen is None or self._refuses(action, seen):
             self._tell(action, engine.OUTDATED)
             return
@@ -154,36 +197,37 @@ class Loop:
         except Unknown as unknown:
             self._tell(action, engine.UNKNOWN, str(unknown))
         except Refused as refused:
-            looked, _gone = self.manila.observe([migration.id])
-            now = looked.get(migration.id)
+            now = self._look(migration)
             same = now and (now.status, now.task_state) == (seen.status, seen.task_state)
-            self._tell(action, engine.REFUSED if same else engine.OUTDATED, str(refused))
+            outcome = engine.REFUSED if same else engine.OUTDATED
+            self._tell(action, outcome, str(refused), status_code=refused.status)
         else:
             self._tell(action, engine.ACCEPTED)
 
     def _refuses(self, action: Action, seen: Observation) -> str | None:
-        if action.verb == engine.CANCEL:
-            return None
         withheld = engine.withholds(action, self.memory, self.limits, self.manila.now)
         if withheld:
             return withheld
         if action.verb == engine.START:
             return engine.refuses_start(action.migration, seen)
+        if action.verb == engine.CANCEL:
+            return engine.refuses_cancel(action.migration, seen)
         return engine.refuses_complete(action.migration, self.track(action.migration.id), seen)
 
     def _remember_facts(self, migration: Migration) -> None:
-        if migration.id not in self.manila.shares:
+        facts = self._facts(migration)
+        if facts is None:
             return
-        track = replace(self.track(migration.id), facts_before=self.manila.facts(migration.id))
+        track = replace(self.track(migration.id), facts_before=facts)
         self.memory = replace(self.memory, tracks={**self.memory.tracks, migration.id: track})
 
     def _verify(self, action: Action) -> None:
         migration = action.migration
         track = self.track(migration.id)
-        if migration.id not in self.manila.shares:
-            wrong, found = ["it could not be checked"], None
+        found = self._facts(migration)
+        if found is None:
+            wrong = ["it could not be checked"]
         else:
-            found = self.manila.facts(migration.id)
             destination = migration.destination or track.destination
             wrong = engine.differences(migration, track.facts_before, found, destination)
         outcome = engine.REFUSED if wrong else engine.ACCEPTED
@@ -210,6 +254,9 @@ class Loop:
 
     def _check_result(self, migration: Migration, track: Track) -> None:
         """Whether what is said to be reached is so."""
+        if migration.kind == SHARE_SERVER:
+            self._check_server_result(migration, track)
+            return
         share = self.manila.shares.get(migration.id)
         if share is None:
             self._demand(7, not track.ours, f"{migration.id} is gone, and was being moved")
@@ -232,29 +279,87 @@ class Loop:
             self._demand(7, not share.working, where + str(share.task_state))
             self._demand(7, share.status != "migrating", where + share.status)
 
+    def _check_server_result(self, migration: Migration, track: Track) -> None:
+        manila = self.manila
+        source, successor = manila.servers.get(migration.id), manila.successor_of(migration.id)
+        if source is None and successor is None:
+            self._demand(7, not track.ours, f"{migration.id} is gone, and was being moved")
+            return
+        where = f"{migration.id} is said to be {track.phase}, but "
+        if source and source.host == migration.destination and not track.ours:
+            return  # asked for by the ID that it has there
+        if track.phase == COMPLETED:
+            self._demand(7, source is None, where + "the source is still there")
+            if successor is None:
+                self._demand(7, False, where + "nothing took its place")
+                return
+            self._demand(7, track.successor == successor.id, where + f"by {successor.id}")
+            right = migration.destination in (None, successor.host)
+            self._demand(7, right, where + f"at {successor.host}")
+            if engine.COMPLETE not in track.sent:
+                return
+            self._demand(7, successor.members, where + "it has no shares")
+            for share_id, share in successor.members.items():
+                fine = share.status == "available" and share.rules == RULES
+                fine = fine and set(share.snapshots.values()) <= {"available"}
+                fine = fine and backend_of(share.host) == successor.host
+                self._demand(7, fine, where + f"{share_id} is {share}")
+        elif track.phase == COPIED:
+            copies = manila.copies_of(migration.id)
+            self._demand(7, source and source.task_state == PHASE1_DONE, where + str(source))
+            there = [one.host for one in copies]
+            self._demand(7, there == [migration.destination], where + f"copied to {there}")
+            self._demand(7, all(one.content == 1.0 for one in copies), where + "not whole")
+        elif self.limits.goal == CANCELLED and source:
+            self._demand(7, source.status != MOVING, where + f"{source.status} {source.task_state}")
+
     def _check(self, action: Action, seen: Observation) -> None:
         migration, limits = action.migration, self.limits
-        verb, share = action.verb, self.manila.shares[migration.id]
+        verb = action.verb
 
         def demand(number: int, holds: object, what: str) -> None:
             self._demand(number, holds, f"{verb} of {migration.id}: {what}")
 
         failures = sum(one.outcome == FAILED for one in self.memory.tracks.values())
-        demand(4, seen.host == migration.source or verb == engine.CANCEL, f"it is at {seen.host}")
+        demand(4, seen.host == migration.source, f"it is at {seen.host}")
+        right = (None, migration.destination or seen.destination)
+        demand(4, seen.destination in right, f"to {seen.destination}")
+        if migration.kind == SHARE_SERVER:
+            server, copies = self.manila.servers[migration.id], self.manila.copies_of(migration.id)
+            count, resting = 1 + len(copies), server.status == "active"
+            whole = len(copies) == 1 and (server.id, server.attempt) not in self._given_up
+        else:
+            share = self.manila.shares[migration.id]
+            count, resting, whole = len(share.instances), share.status == "available", True
         if verb == engine.START:
-            demand(3, len(share.instances) == 1, f"it has {len(share.instances)} instances")
-            demand(3, seen.status == "available", f"its status is {seen.status}")
+            demand(3, count == 1, f"there are {count} of it")
+            demand(3, resting, f"its status is {seen.status}")
             demand(6, failures < limits.max_failures, f"{failures} have failed")
         if verb == engine.COMPLETE:
             demand(1, seen.state.complete, f"its task state is {seen.task_state}")
             demand(1, not self.track(migration.id).tainted, "an error interrupted its copy")
-            demand(4, seen.destination in (None, migration.destination), f"to {seen.destination}")
+            demand(1, whole, "it was being cancelled, or copied twice")
             demand(5, limits.window is None or limits.window.is_open(self.manila.now), "no window")
             demand(6, failures < limits.max_failures, f"{failures} have failed")
         if verb in (engine.START, engine.COMPLETE):
-            pools = {migration.source, migration.destination or ""}
-            self._working[migration.id] = pools
+            self._working[migration.id] = {migration.source, migration.destination or ""}
             demand(2, len(self._working) <= limits.max_parallel, f"{len(self._working)} at work")
-            for pool in pools:
-                count = sum(pool in where for where in self._working.values())
-                demand(2, count <= limits.max_parallel_per_pool, f"{count} at work in {pool}")
+            for place in self._working[migration.id]:
+                for pool, count in self._at_work_in(place).items():
+                    most = limits.max_parallel_per_pool
+                    demand(2, count <= most, f"{count} at work in {pool}")
+
+    def _at_work_in(self, place: str) -> dict[str, int]:
+        """How many work in a pool, or in each pool of a back end.
+
+        A share is at work in the pools of its instances.  A share server is at work in every
+        pool of the back ends it is at: its shares may be in any of them.
+        """
+        pools = [one for one in (*self.manila.pools, place) if place in (one, backend_of(one))]
+        return {
+            pool: sum(
+                any(where in (pool, backend_of(pool)) for where in places)
+                for places in self._working.values()
+            )
+            for pool in pools
+        }

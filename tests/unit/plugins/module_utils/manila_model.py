@@ -1,13 +1,14 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A model of Manila's share migrations, with a virtual clock, that misbehaves as Manila does.
+"""A model of Manila's migrations, with a virtual clock, that misbehaves as Manila does.
 
 It is a documentation of the behaviour that the engine must live with, in the order in which
 Manila 23.0.1 writes its records (manila/share/api.py, share/manager.py, data/manager.py,
 scheduler/manager.py).  API calls are methods; they answer at once with Manila's HTTP status.
 What managers do later is written as generators: each ``yield`` is a time in seconds in which
-everybody sees the records as they are at that point.
+everybody sees the records as they are at that point.  Shares and share servers share the clock,
+the services, the ways in which answers get lost, and the rules about what must never happen.
 
 ``faults`` names what goes wrong (FAULTS); without one, everything works.  What must never
 happen, whoever caused it, is kept in ``violations``.
@@ -20,12 +21,17 @@ import random
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
 
+from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Facts,
     Options,
     Service,
+    ShareServer,
     backend_of,
+    is_backend,
     is_pool,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import Observation, Place
@@ -54,6 +60,15 @@ FAULTS: dict[str, str] = {
     "rule_lost": "an access rule doesn't survive the cutover",
     "snapshot_error": "a snapshot is in error after the cutover",
     "share_manager_away": "a manila-share is away for some minutes",
+    "server_setup_fails": "the destination can't be made: it is left in error, and names no source",
+    "server_start_fails": "the driver can't start a server's copy: its destination is removed again",
+    "server_copy_fails": "the driver fails in a server's copy: its destination is left in error",
+    "server_complete_fails": "a server's cutover fails: both servers are in error, with all shares",
+    "server_cancel_fails": "the driver can't cancel: migration_cancel_in_progress for ever",
+    "server_delete_fails": "a share server that is done with can't be removed: it is left in error",
+    "stuck_start": "400, after the server's records were written as if it migrated",
+    "double_start": "two starts of a server pass Manila's checks at once: it gets two destinations",
+    "share_manager_killed": "a manila-share dies in the middle of what it does for share servers",
     "foreign_starts": "somebody else starts migrations of the same shares",
     "foreign_completes": "somebody else completes migrations",
     "foreign_cancels": "somebody else cancels migrations",
@@ -62,6 +77,11 @@ FAULTS: dict[str, str] = {
 }
 
 RULES = frozenset({("ip", "192.0.2.7", "rw")})
+
+MOVING = "server_migrating"
+DESTINATION = "server_migrating_to"
+PHASE1_DONE = "migration_driver_phase1_done"
+CANCELLING = "migration_cancel_in_progress"
 
 BUSY_STATES = frozenset(
     {
@@ -78,6 +98,9 @@ BUSY_STATES = frozenset(
     }
 )
 """Task states in which migration_start is refused (common/constants.py)."""
+
+CANCELLABLE = frozenset({PHASE1_DONE, "migration_driver_in_progress"})
+"""Task states in which the migration of a share server can be cancelled (share/api.py)."""
 
 RESTING_BUSY_STATES = frozenset({"migration_driver_phase1_done", "data_copying_completed"})
 COPYING_STATES = frozenset(
@@ -162,6 +185,48 @@ class Share:
         )
 
 
+@dataclass
+class Member:
+    """A share on a share server: it migrates with it."""
+
+    host: str
+    export: str
+    status: str = "available"
+    rules: frozenset[tuple[str, str, str]] = RULES
+    snapshots: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Server:
+    """A share server, and beside it the truth that Manila doesn't know."""
+
+    id: str
+    host: str
+    status: str = "active"
+    task_state: str | None = None
+    source_id: str | None = None
+    network: str = "net-1"
+    members: dict[str, Member] = field(default_factory=dict)
+    content: float = 1.0
+    created_at: float = 0.0
+    changed_at: float = 0.0
+    attempt: int = 0
+    refused: bool = False
+    """Manila refused the start after it had written the records: nobody works on it."""
+    completes: list[str] = field(default_factory=list)
+
+    @property
+    def asked_to_complete(self) -> bool:
+        """Whether a complete was accepted that no manager has acted on yet."""
+        return bool(self.completes) and self.task_state == PHASE1_DONE
+
+    @property
+    def working(self) -> bool:
+        """Whether back ends work for it, as the source of a migration."""
+        busy = BUSY_STATES - RESTING_BUSY_STATES | {CANCELLING}
+        return self.status == MOVING and self.task_state in busy and not self.refused
+
+
 @dataclass(frozen=True)
 class Call:
     """One action that was sent to Manila, and its HTTP status (None: the answer got lost)."""
@@ -169,7 +234,7 @@ class Call:
     at: float
     who: str
     verb: str
-    share: str
+    subject: str
     status: int | None
 
 
@@ -178,7 +243,7 @@ class Violation:
     """Something that must never happen, and who took part in it."""
 
     what: str
-    share: str
+    subject: str
     who: tuple[str, ...]
 
 
@@ -196,10 +261,14 @@ class Pace:
     delete_timeout: float = 300.0
     report: float = 60.0
     """Until a dead service is known to be dead."""
+    beat: float = 10.0
+    """Between two signs of life of a service."""
+    periodic: float = 60.0
+    """Between two looks of a manila-share at the share servers that its driver copies."""
 
 
-class Manila:
-    """One cloud: shares, pools, manila-share services, and what they are doing."""
+class World:
+    """The clock, the manila-share services, and all that goes wrong between them and a caller."""
 
     def __init__(
         self,
@@ -217,11 +286,12 @@ class Manila:
         assert self.faults <= set(FAULTS), self.faults - set(FAULTS)
         self.odds = odds
         self.pace = pace or Pace()
-        self.shares: dict[str, Share] = {}
         self.calls: list[Call] = []
         self.reads = 0
         self.violations: list[Violation] = []
         self._down_since: dict[str, float] = {}
+        self._up_since: dict[str, float] = {}
+        self._deaths: dict[str, int] = {}
         self._rng = random.Random(seed)
         self._queue: list[tuple[float, int, Flow]] = []
         self._count = 0
@@ -263,6 +333,482 @@ class Manila:
         """Whether this goes wrong now."""
         return fault in self.faults and self._rng.random() < self.odds
 
+    # -- the services ------------------------------------------------------------------------
+
+    def stop_service(self, backend: str, seconds: float | None = None) -> None:
+        """Stop the manila-share of ``host@backend``, for some time or until it is started."""
+        self._down_since.setdefault(backend, self.now)
+        if seconds is not None:
+            self.at(seconds, lambda: self.start_service(backend))
+
+    def start_service(self, backend: str) -> None:
+        """Start it again: it finds its messages waiting.
+
+        It is down in its own words until its first report, which comes after it has begun to read
+        them (manila/service.py, start).
+        """
+        if self._down_since.pop(backend, None) is not None:
+            self._up_since[backend] = self.now
+
+    def _up(self, host: str) -> bool:
+        return backend_of(host) not in self._down_since
+
+    def _known_down(self, host: str) -> bool:
+        since = self._down_since.get(backend_of(host))
+        return since is not None and self.now - since >= self.pace.report
+
+    def _wait_for(self, host: str) -> Flow:
+        while not self._up(host):
+            yield 5.0
+
+    def kill_service(self, backend: str, seconds: float) -> None:
+        """Kill the manila-share of ``host@backend``: what it was at in a share server is over.
+
+        Messages that it hasn't read yet wait for it, and its periodic tasks go on.
+        """
+        self._deaths[backend] = self._deaths.get(backend, 0) + 1
+        self.stop_service(backend, seconds)
+
+    def _mortal(self, host: str, work: Flow) -> Flow:
+        """What the manila-share of ``host`` does when it reads a message, until it is killed."""
+        yield from self._wait_for(host)
+        deaths = self._deaths.get(backend_of(host), 0)
+        for pause in work:
+            yield pause
+            if self._deaths.get(backend_of(host), 0) != deaths:
+                return
+
+    def services(self) -> dict[str, Service]:
+        """The manila-share services.  A dead one looks alive for a minute."""
+        self.reads += 1
+        return {backend: self._service(backend) for backend in {*map(backend_of, self.pools)}}
+
+    def _service(self, backend: str) -> Service:
+        last = self._down_since.get(backend, self.now)
+        last -= last % self.pace.beat
+        up_since = self._up_since.get(backend, 0.0)
+        starting = self.now - up_since < self.pace.beat
+        state = "down" if starting or self._known_down(backend) else "up"
+        return Service("manila-share", backend, "enabled", state, beat=max(last, up_since))
+
+    # -- actions -----------------------------------------------------------------------------
+
+    def _call(self, verb: str, subject: str, who: str, act: Callable[[], int]) -> int:
+        if who == EVACUATION:
+            if self.happens("answer_lost_never"):
+                self.calls.append(Call(self.now, who, verb, subject, None))
+                raise Unknown("connection reset by peer")
+            if self.happens("answer_lost_later"):
+                self.calls.append(Call(self.now, who, verb, subject, None))
+                self.at(self._rng.uniform(30, 500), act)
+                raise Unknown("no answer within 60 s")
+        try:
+            status = act()
+        except Refused as refused:
+            self.calls.append(Call(self.now, who, verb, subject, refused.status))
+            raise
+        if who == EVACUATION and self.happens("answer_lost_done"):
+            self.calls.append(Call(self.now, who, verb, subject, None))
+            raise Unknown("connection closed without an answer")
+        self.calls.append(Call(self.now, who, verb, subject, status))
+        return status
+
+    def _check_service(self, backend: str) -> None:
+        if backend not in {backend_of(pool) for pool in self.pools}:
+            raise Refused(404, f"ServiceNotFound: Service {backend} could not be found.")
+        if self._known_down(backend):
+            raise Refused(400, f"Service {backend} is down.")
+
+    def _violate(self, what: str, subject: Share | Server, who: Iterable[str]) -> None:
+        self.violations.append(Violation(what, subject.id, tuple(who)))
+
+    def _hand_over(self, share: Share | Member) -> None:
+        """A share is served from its new place, with all that belongs to it."""
+        if self.happens("rule_lost"):
+            share.rules = frozenset()
+        if share.snapshots and self.happens("snapshot_error"):
+            share.snapshots = dict.fromkeys(share.snapshots, "error")
+
+
+class ShareServers(World):
+    """The share servers of one cloud: their records, and what is done to them.
+
+    Start, complete and cancel are messages to the manila-share of the *destination*
+    (share/rpcapi.py), which carries them out side by side and checks next to nothing.
+    """
+
+    def __init__(self, pools: Iterable[str], **how: Any) -> None:
+        super().__init__(pools, **how)
+        self.servers: dict[str, Server] = {}
+        """Every record there is: sources, destinations, and what is left of either."""
+        self._known: set[str] = set()
+
+    def add_server(
+        self,
+        server_id: str,
+        host: str,
+        shares: int = 2,
+        *,
+        task_state: str | None = None,
+        snapshots: Iterable[str] = (),
+    ) -> Server:
+        """A share server at a back end, with so many shares, each with such snapshots."""
+        members = {
+            f"{server_id}-share-{number}": Member(
+                f"{host}#p", f"{host}:/{number}", snapshots=dict.fromkeys(snapshots, "available")
+            )
+            for number in range(shares)
+        }
+        server = self._keep(Server(server_id, host, task_state=task_state, members=members))
+        self._known.add(server_id)
+        return server
+
+    def is_server(self, subject: str) -> bool:
+        """Whether this is, or was, a share server."""
+        return subject in self._known
+
+    def _keep(self, server: Server) -> Server:
+        server.created_at = server.changed_at = self.now
+        self.servers[server.id] = server
+        return server
+
+    def _write(
+        self, server: Server, *, task_state: str | None = "", status: str | None = None
+    ) -> None:
+        """One change of a record: both columns at once, where both are given."""
+        server.task_state = server.task_state if task_state == "" else task_state
+        server.status = status or server.status
+        server.changed_at = self.now
+
+    def copies_of(self, server_id: str) -> list[Server]:
+        """The destinations of its migrations that are not over (as share/api.py looks for them)."""
+        return [
+            one
+            for one in self.servers.values()
+            if one.source_id == server_id and one.status == DESTINATION
+        ]
+
+    def successor_of(self, server_id: str) -> Server | None:
+        """The share server that took its place."""
+        for one in self.servers.values():
+            done = (one.status, one.task_state) == ("active", "migration_success")
+            if one.source_id == server_id and done:
+                return one
+        return None
+
+    def servers_at_work(self) -> dict[str, set[str]]:
+        """The share servers that back ends work for, with these back ends: what the caps are about."""
+        work: dict[str, set[str]] = {}
+        for server in self.servers.values():
+            if server.working:
+                work[server.id] = {server.host, *(one.host for one in self.copies_of(server.id))}
+        for copy in self.servers.values():
+            if copy.source_id and copy.status == DESTINATION:
+                source = self.servers.get(copy.source_id)
+                # The source is done with, or gone, a moment before its successor is in use.
+                if copy.task_state == "migration_completing" and not (source and source.working):
+                    work.setdefault(copy.source_id, set()).add(copy.host)
+        return work
+
+    # -- reads -------------------------------------------------------------------------------
+
+    def share_servers(self) -> list[ShareServer]:
+        """The list of all share servers: everything that there is to know of them."""
+        self.reads += 1
+        return [
+            ShareServer(
+                id=one.id,
+                host=one.host,
+                status=one.status,
+                task_state=one.task_state,
+                share_network_id=one.network,
+                source_id=one.source_id,
+                created_at=_printed(one.created_at),
+                updated_at=_printed(one.changed_at),
+            )
+            for one in self.servers.values()
+        ]
+
+    def server_facts(self, server_id: str) -> Facts | None:
+        """What is checked before and after a cutover, as the door to the cloud collects it."""
+        seen = observe_server(server_id, self.share_servers())
+        if seen is None:
+            return None
+        at = seen.successor if seen.resting and seen.successor else server_id
+        members = self.servers[at].members if at in self.servers else {}
+        self.reads += 1 + 3 * len(members)
+        return Facts(
+            host=seen.host,
+            status=seen.status,
+            copies=len(seen.instances or ()),
+            share_network_id=seen.share_network_id,
+            members={
+                share_id: Facts(
+                    host=one.host,
+                    status=one.status,
+                    copies=1,
+                    rules=one.rules,
+                    snapshots=dict(one.snapshots),
+                    exports=(one.export,),
+                )
+                for share_id, one in members.items()
+            },
+        )
+
+    # -- actions: share/api.py, share_server_migration_*() -----------------------------------
+
+    def _server(self, server_id: str) -> Server:
+        if server_id not in self.servers:
+            raise Refused(404, f"Share server {server_id} could not be found.")
+        return self.servers[server_id]
+
+    def _start_server(self, server_id: str, destination: str, options: Options, who: str) -> int:
+        source = self._server(server_id)
+        if not is_backend(destination):
+            raise Refused(400, "The host must not name a pool.")
+        if not source.members:
+            raise Refused(409, f"Share server {server_id} does not have shares.")
+        if source.status != "active":
+            raise Refused(409, f"Share server status must be active, but is {source.status}.")
+        names = [one.partition("@")[2] for one in (source.host, destination)]
+        network = options.new_share_network_id or source.network
+        if names[0] == names[1] and network == source.network:
+            raise Refused(409, "There is no difference between source and destination.")
+        if self.copies_of(server_id):
+            raise Refused(409, "There is at least one destination share server.")
+        self._check_service(destination)
+        if any(one.status != "available" for one in source.members.values()):
+            raise Refused(409, "All shares must be available.")
+        source.attempt += 1
+        source.completes = []
+        source.refused = False
+        # Nothing locks the records between these checks and this.
+        self._write(source, task_state="migration_starting", status=MOVING)
+        if self.happens("stuck_start"):
+            source.refused = True
+            raise Refused(400, "Share instance status must be available, but is error.")
+        for member in source.members.values():
+            member.status = MOVING
+        for _unused in range(2 if self.happens("double_start") else 1):
+            begin = self._begin_server(source, destination, network)
+            self._push(self.pace.manager, self._mortal(destination, begin))
+        return 202
+
+    def _complete_server(self, server_id: str, who: str) -> int:
+        source = self._server(server_id)
+        if source.status != MOVING or source.task_state != PHASE1_DONE:
+            raise Refused(400, "The first phase of migration has to finish.")
+        copy = self._destination(source)
+        if source.completes:
+            # Nothing stops it: Manila looks only at the task state, which the manager changes.
+            self._violate("complete accepted twice", source, [*source.completes, who])
+        source.completes.append(who)
+        self._push(self.pace.manager, self._mortal(copy.host, self._cut_over_server(source, copy)))
+        return 200
+
+    def _cancel_server(self, server_id: str) -> int:
+        source = self._server(server_id)
+        if source.status != MOVING or source.task_state not in CANCELLABLE:
+            raise Refused(400, "Migration of share server cannot be cancelled.")
+        copy = self._destination(source)
+        self._push(self.pace.manager, self._mortal(copy.host, self._cancel_copy(source, copy)))
+        return 202
+
+    def _destination(self, source: Server) -> Server:
+        copies = self.copies_of(source.id)
+        if len(copies) != 1:
+            raise Refused(400, f"{len(copies)} destination share servers were found.")
+        self._check_service(copies[0].host)
+        return copies[0]
+
+    # -- share/manager.py of the destination: phase 1 ----------------------------------------
+
+    def _begin_server(self, source: Server, destination: str, network: str) -> Flow:
+        self._write(source, task_state="migration_in_progress")
+        yield self.pace.step
+        # Until it is ready, nothing tells whose destination this is.
+        self._count += 1
+        copy = Server(
+            f"{source.id}-{self._count}", destination, "creating", network=network, content=0.0
+        )
+        self._keep(copy)
+        yield self.pace.step
+        if self.happens("server_setup_fails"):
+            self._write(copy, status="error")
+            self._release(source)
+            self._write(source, task_state="migration_error", status="active")
+            return
+        self._write(copy, status="active")
+        yield 1.0
+        self._write(copy, task_state="migration_in_progress", status=DESTINATION)
+        copy.source_id = source.id
+        yield self.pace.step
+        self._write(source, task_state="migration_driver_starting")
+        self._write(copy, task_state="migration_driver_starting")
+        yield self.pace.step
+        if self.happens("server_start_fails"):
+            self._release(source)
+            self._write(copy, task_state="migration_error", status="error")
+            yield 1.0
+            yield from self._remove_server(copy)
+            self._write(source, task_state="migration_error", status="active")
+            return
+        self._write(source, task_state="migration_driver_in_progress")
+        yield 1.0
+        self._write(copy, task_state="migration_driver_in_progress")
+        self._push(self.pace.periodic, self._continue_server(copy))
+
+    def _continue_server(self, copy: Server) -> Flow:
+        """The periodic task, which survives restarts.  Only the copy's own records stop it."""
+        ready = self.now + self.pace.copy * self._rng.uniform(0.5, 1.5)
+        fails = self.happens("server_copy_fails")
+        while True:
+            yield from self._wait_for(copy.host)
+            if (copy.status, copy.task_state) != (DESTINATION, "migration_driver_in_progress"):
+                return
+            source = self.servers.get(copy.source_id or "")
+            if source is None or source.status != MOVING:
+                self._write(copy, task_state="migration_error", status="error")
+                return
+            finished, deaths = self.now >= ready, self._deaths.get(copy.host, 0)
+            yield self.pace.step  # the driver looks how far it is
+            if self._deaths.get(copy.host, 0) == deaths:
+                if finished and fails:
+                    self._release(source)
+                    self._write(copy, task_state="migration_error", status="error")
+                    yield 1.0
+                    self._write(source, task_state="migration_error", status="active")
+                    return
+                if finished:
+                    # Whatever has become of them meanwhile: a cancel may be at work, or done.
+                    copy.content = 1.0
+                    self._write(source, task_state=PHASE1_DONE)
+                    yield 1.0
+                    self._write(copy, task_state=PHASE1_DONE)
+                    return
+            yield self.pace.periodic
+
+    @staticmethod
+    def _release(server: Server, status: str = "available") -> None:
+        for member in server.members.values():
+            member.status = status
+
+    # -- share/manager.py of the destination: phase 2 ----------------------------------------
+
+    def _cut_over_server(self, source: Server, copy: Server) -> Flow:
+        if source.id not in self.servers or copy.id not in self.servers:
+            return
+        if source.task_state != PHASE1_DONE and len(source.completes) > 1:
+            # The manager looks at nothing: the driver gets to do it once more, and can't.
+            self._violate("complete carried out twice", source, source.completes)
+            self._fail_cutover(source, copy)
+            return
+        self._write(source, task_state="migration_completing")
+        self._write(copy, task_state="migration_completing")
+        yield self.pace.step
+        if copy.status == "inactive":
+            self._violate("complete of what was being cancelled", source, source.completes)
+        if self.happens("server_complete_fails") or copy.status != DESTINATION:
+            self._fail_cutover(source, copy)
+            return
+        if copy.content < 1.0:
+            self._violate("data lost", source, source.completes)
+        for member in source.members.values():
+            member.host, member.export = f"{copy.host}#q", member.export + "-moved"
+            self._hand_over(member)
+        copy.members, source.members = source.members, {}
+        self._write(source, task_state="migration_success", status="inactive")
+        if self._rng.random() < 0.5:
+            del self.servers[source.id]  # the driver made the new one of the old one
+        else:
+            self._push(self.pace.manager, self._mortal(source.host, self._remove_server(source)))
+        yield self.pace.step
+        self._write(copy, task_state="migration_success", status="active")
+        yield 1.0
+        self._release(copy)
+
+    def _fail_cutover(self, source: Server, copy: Server) -> None:
+        for server in (source, copy):
+            self._release(server, "error")
+            self._write(server, task_state="migration_error", status="error")
+
+    def _remove_server(self, server: Server) -> Flow:
+        self._write(server, status="deleting")
+        yield self.pace.delete
+        if self.happens("server_delete_fails"):
+            self._write(server, status="error")
+        else:
+            self.servers.pop(server.id, None)
+
+    # -- share/manager.py of the destination: cancel -----------------------------------------
+
+    def _cancel_copy(self, source: Server, copy: Server) -> Flow:
+        if source.task_state not in CANCELLABLE:
+            return
+        self._write(source, task_state=CANCELLING)
+        yield self.pace.step
+        if self.happens("server_cancel_fails"):
+            return  # only a log says so; and the periodic task goes on
+        self._write(copy, task_state="migration_cancelled", status="inactive")
+        yield 1.0
+        self._release(source)
+        self._write(source, task_state="migration_cancelled", status="active")
+
+    # -- what other people do ----------------------------------------------------------------
+
+    def delete_server(self, server_id: str) -> None:
+        """Its owner deletes all shares, and with the last one Manila removes the server."""
+        server = self._server(server_id)
+        if server.status != "active":
+            raise Refused(403, "Shares are busy.")
+        del self.servers[server_id]
+
+    def reset_server(self, server_id: str, task_state: str | None, status: str = "active") -> None:
+        """An administrator resets a share server: nothing is checked, and nothing is stopped."""
+        server = self._server(server_id)
+        server.attempt += 1
+        self._write(server, task_state=task_state, status=status)
+
+    def teleport_server(self, server_id: str, host: str) -> Server:
+        """Somebody else has moved a share server, from start to end, while nobody looked."""
+        server = self.servers.pop(server_id)
+        for member in server.members.values():
+            member.host, member.export = f"{host}#q", member.export + "-moved"
+        moved = Server(
+            f"{server_id}-t", host, "active", "migration_success", server_id, members=server.members
+        )
+        return self._keep(moved)
+
+    def leave_server(self, server_id: str, host: str, status: str = "error") -> Server:
+        """What an earlier migration left at ``host``."""
+        self._count += 1
+        left = Server(f"{server_id}-{self._count}", host, status, "migration_error", server_id)
+        return self._keep(left)
+
+    def rest_server(
+        self, server_id: str, destination: str, task_state: str = PHASE1_DONE
+    ) -> Server:
+        """Put a share server into phase 1 done, as a migration of somebody else."""
+        source = self._server(server_id)
+        self._write(source, task_state=task_state, status=MOVING)
+        self._release(source, MOVING)
+        copy = self.leave_server(server_id, destination, DESTINATION)
+        self._write(copy, task_state=task_state)
+        return copy
+
+
+def _printed(moment: float) -> str:
+    """A moment as Manila prints it."""
+    return datetime.fromtimestamp(moment, timezone.utc).replace(tzinfo=None).isoformat()
+
+
+class Manila(ShareServers):
+    """One cloud: shares, share servers, pools, manila-share services, and what they are doing."""
+
+    def __init__(self, pools: Iterable[str], **how: Any) -> None:
+        super().__init__(pools, **how)
+        self.shares: dict[str, Share] = {}
+
     # -- the world ---------------------------------------------------------------------------
 
     def add(
@@ -287,27 +833,6 @@ class Manila:
         self.shares[share_id] = share
         return share
 
-    def stop_service(self, backend: str, seconds: float | None = None) -> None:
-        """Stop the manila-share of ``host@backend``, for some time or until it is started."""
-        self._down_since.setdefault(backend, self.now)
-        if seconds is not None:
-            self.at(seconds, lambda: self.start_service(backend))
-
-    def start_service(self, backend: str) -> None:
-        """Start it again: it finds its messages waiting."""
-        self._down_since.pop(backend, None)
-
-    def _up(self, host: str) -> bool:
-        return backend_of(host) not in self._down_since
-
-    def _known_down(self, host: str) -> bool:
-        since = self._down_since.get(backend_of(host))
-        return since is not None and self.now - since >= self.pace.report
-
-    def _wait_for(self, host: str) -> Flow:
-        while not self._up(host):
-            yield 5.0
-
     @staticmethod
     def _remove(share: Share, instance: Instance) -> None:
         if instance in share.instances and len(share.instances) > 1:
@@ -316,9 +841,6 @@ class Manila:
     def _set(self, instance: Instance, status: str) -> None:
         instance.status = status
         instance.changed_at = self.now
-
-    def _violate(self, what: str, share: Share, who: Iterable[str]) -> None:
-        self.violations.append(Violation(what, share.id, tuple(who)))
 
     # -- reads -------------------------------------------------------------------------------
 
@@ -374,53 +896,22 @@ class Manila:
             exports=(f"{share.host}:/{share.instance.id}",),
         )
 
-    def services(self) -> dict[str, Service]:
-        """The manila-share services.  A dead one looks alive for a minute."""
-        self.reads += 1
-        return {
-            backend: Service(
-                "manila-share", backend, "enabled", "down" if self._known_down(backend) else "up"
-            )
-            for backend in {backend_of(pool) for pool in self.pools}
-        }
-
     # -- actions: share/api.py ---------------------------------------------------------------
 
-    def start(
-        self, share_id: str, destination: str, options: Options, who: str = EVACUATION
-    ) -> int:
+    def start(self, subject: str, destination: str, options: Options, who: str = EVACUATION) -> int:
         """Start a migration; 202, or 200 where there is nothing to do."""
-        return self._call(
-            "start", share_id, who, lambda: self._start(share_id, destination, options, who)
-        )
+        act = self._start_server if self.is_server(subject) else self._start
+        return self._call("start", subject, who, lambda: act(subject, destination, options, who))
 
-    def complete(self, share_id: str, who: str = EVACUATION) -> int:
+    def complete(self, subject: str, who: str = EVACUATION) -> int:
         """Start the cutover."""
-        return self._call("complete", share_id, who, lambda: self._complete(share_id, who))
+        act = self._complete_server if self.is_server(subject) else self._complete
+        return self._call("complete", subject, who, lambda: act(subject, who))
 
-    def cancel(self, share_id: str, who: str = EVACUATION) -> int:
+    def cancel(self, subject: str, who: str = EVACUATION) -> int:
         """Cancel a migration."""
-        return self._call("cancel", share_id, who, lambda: self._cancel(share_id, who))
-
-    def _call(self, verb: str, share_id: str, who: str, act: Callable[[], int]) -> int:
-        if who == EVACUATION:
-            if self.happens("answer_lost_never"):
-                self.calls.append(Call(self.now, who, verb, share_id, None))
-                raise Unknown("connection reset by peer")
-            if self.happens("answer_lost_later"):
-                self.calls.append(Call(self.now, who, verb, share_id, None))
-                self.at(self._rng.uniform(30, 500), act)
-                raise Unknown("no answer within 60 s")
-        try:
-            status = act()
-        except Refused as refused:
-            self.calls.append(Call(self.now, who, verb, share_id, refused.status))
-            raise
-        if who == EVACUATION and self.happens("answer_lost_done"):
-            self.calls.append(Call(self.now, who, verb, share_id, None))
-            raise Unknown("connection closed without an answer")
-        self.calls.append(Call(self.now, who, verb, share_id, status))
-        return status
+        act = self._cancel_server if self.is_server(subject) else self._cancel
+        return self._call("cancel", subject, who, lambda: act(subject))
 
     def _share(self, share_id: str) -> Share:
         if share_id not in self.shares:
@@ -436,10 +927,7 @@ class Manila:
             raise Refused(400, "access rules status must not be in error")
         if share.task_state in BUSY_STATES:
             raise Refused(400, f"Share {share_id} is busy: {share.task_state}")
-        if backend_of(destination) not in {backend_of(pool) for pool in self.pools}:
-            raise Refused(404, f"ServiceNotFound: Service {backend_of(destination)} not found.")
-        if self._known_down(destination):
-            raise Refused(400, f"Service {backend_of(destination)} is down.")
+        self._check_service(backend_of(destination))
         new_type = options.new_share_type_id or source.share_type_id
         if destination == source.host and new_type == source.share_type_id:
             share.task_state = "migration_success"
@@ -468,7 +956,7 @@ class Manila:
         self._push(self.pace.manager, self._manager_complete(share, source, destination))
         return 202
 
-    def _cancel(self, share_id: str, who: str) -> int:
+    def _cancel(self, share_id: str) -> int:
         share = self._share(share_id)
         if share.task_state == "data_copying_in_progress":
             if share.interrupted:
@@ -684,7 +1172,7 @@ class Manila:
             return
         if copy not in share.instances or source not in share.instances:
             return
-        self._hand_over(share, copy)
+        self._hand_over(share)
         self._set(copy, "available")
         self._set(source, "inactive")
         yield self.pace.step
@@ -702,7 +1190,7 @@ class Manila:
             yield 1.0
             share.task_state = "migration_error"
             return
-        self._hand_over(share, copy)
+        self._hand_over(share)
         self._set(copy, "available")
         self._set(source, "inactive")
         yield 1.0
@@ -717,12 +1205,6 @@ class Manila:
         yield self.pace.delete
         self._remove_source(share, source, copy)
         share.task_state = "migration_success"
-
-    def _hand_over(self, share: Share, copy: Instance) -> None:
-        if self.happens("rule_lost"):
-            share.rules = frozenset()
-        if share.snapshots and self.happens("snapshot_error"):
-            share.snapshots = dict.fromkeys(share.snapshots, "error")
 
     def _remove_source(self, share: Share, source: Instance, copy: Instance) -> None:
         self._remove(share, source)

@@ -307,9 +307,37 @@ def test_a_refused_read_is_not_repeated(session, clock, status):
 
 
 ACTIONS = [
-    (lambda cloud: cloud.start("s1", NEW, Options()), "POST", "/shares/s1/action"),
-    (lambda cloud: cloud.complete("s1"), "POST", "/shares/s1/action"),
-    (lambda cloud: cloud.cancel("s1"), "POST", "/shares/s1/action"),
+    (lambda cloud: cloud.start("share", "s1", NEW, Options()), "POST", "/shares/s1/action"),
+    (lambda cloud: cloud.complete("share", "s1"), "POST", "/shares/s1/action"),
+    (lambda cloud: cloud.cancel("share", "s1"), "POST", "/shares/s1/action"),
+    (
+        lambda cloud: cloud.start("share_server", "s1", "node@new", Options()),
+        "POST",
+        "/share-servers/s1/action",
+    ),
+    (lambda cloud: cloud.complete("share_server", "s1"), "POST", "/share-servers/s1/action"),
+    (lambda cloud: cloud.cancel("share_server", "s1"), "POST", "/share-servers/s1/action"),
+    (
+        lambda cloud: cloud.reset_status("share_server", "s1", "active"),
+        "POST",
+        "/share-servers/s1/action",
+    ),
+    (
+        lambda cloud: cloud.reset_status("share_instance", "i1", "available"),
+        "POST",
+        "/share_instances/i1/action",
+    ),
+    (
+        lambda cloud: cloud.reset_status("snapshot", "x1", "available"),
+        "POST",
+        "/snapshots/x1/action",
+    ),
+    (
+        lambda cloud: cloud.reset_task_state("share_server", "s1", None),
+        "POST",
+        "/share-servers/s1/action",
+    ),
+    (lambda cloud: cloud.delete_server("s1"), "DELETE", "/share-servers/s1"),
     (lambda cloud: cloud.enable_service("node@old"), "PUT", "/services/enable"),
     (lambda cloud: cloud.disable_service("node@old", "x"), "PUT", "/services/disable"),
 ]
@@ -356,7 +384,7 @@ def test_what_a_start_says(session):
     options = Options(
         writable=True, preserve_metadata=True, new_share_type_id="t2", new_share_network_id="n2"
     )
-    open_door(session).start("s1", NEW, options)
+    open_door(session).start("share", "s1", NEW, options)
     assert session.sent[0].body == {
         "migration_start": {
             "host": NEW,
@@ -376,8 +404,8 @@ def test_complete_and_cancel(session, version):
     session.expect("POST", "/shares/s1/action", status=202)
     session.expect("POST", "/shares/s1/action", status=202)
     cloud = open_door(session, version=version)
-    cloud.complete("s1")
-    cloud.cancel("s1")
+    cloud.complete("share", "s1")
+    cloud.cancel("share", "s1")
     assert [one.body for one in session.sent] == [
         {"migration_complete": None},
         {"migration_cancel": None},
@@ -412,13 +440,13 @@ def test_the_end_of_a_cordon(session):
 
 def test_progress_is_a_get_from_2_98_on(session):
     session.expect("GET", "/shares/s1/migration-progress", {"total_progress": 40})
-    assert open_door(session, version="2.98").progress("s1") == 40
+    assert open_door(session, version="2.98").progress("share", "s1") == 40
 
 
 @pytest.mark.parametrize("version", ["2.97", "2.73"])
 def test_progress_is_a_post_below(session, version):
     session.expect("POST", "/shares/s1/action", {"total_progress": 40})
-    assert open_door(session, version=version).progress("s1") == 40
+    assert open_door(session, version=version).progress("share", "s1") == 40
     assert session.sent[0].body == {"migration_get_progress": None}
 
 
@@ -428,14 +456,14 @@ def test_progress_that_nobody_can_tell_is_asked_for_once(session, clock, answer)
         session.expect("GET", "/shares/s1/migration-progress", refusal("?", answer), answer)
     else:
         session.expect("GET", "/shares/s1/migration-progress", answer)
-    assert open_door(session, clock).progress("s1") is None
+    assert open_door(session, clock).progress("share", "s1") is None
     assert clock.naps == []
 
 
 @pytest.mark.parametrize("body", [{}, {"total_progress": "40"}, {"total_progress": None}])
 def test_progress_that_is_no_number(session, body):
     session.expect("GET", "/shares/s1/migration-progress", body)
-    assert open_door(session).progress("s1") is None
+    assert open_door(session).progress("share", "s1") is None
 
 
 # -- lists -----------------------------------------------------------------------------------
@@ -491,9 +519,11 @@ def test_users_who_may_not_list_services_are_told(session):
 
 def test_snapshots_are_counted_over_pages(session):
     url = "/snapshots/detail?all_tenants=1&limit=1000&offset="
-    session.expect("GET", url + "0", {"snapshots": [{"share_id": "s1"}] * 1000})
-    session.expect("GET", url + "1000", {"snapshots": [{"share_id": "s2"}]})
-    assert open_door(session).snapshot_counts() == {"s1": 1000, "s2": 1}
+    session.expect(
+        "GET", url + "0", {"snapshots": [{"share_id": "s1", "status": "available"}] * 1000}
+    )
+    session.expect("GET", url + "1000", {"snapshots": [{"share_id": "s2", "status": "error"}]})
+    assert open_door(session).snapshots() == {"s1": ["available"] * 1000, "s2": ["error"]}
 
 
 @pytest.mark.parametrize(
@@ -676,3 +706,134 @@ def test_a_service_is_alive_when_both_say_so(session, state, beat, alive):
     found = open_door(session).share_managers()["node@old"]
     assert found.alive is alive
     assert (found.enabled, found.disabled_reason) == (False, "emptied")
+
+
+# -- share servers -----------------------------------------------------------------------------
+
+
+def server(**more: Any) -> dict[str, Any]:
+    return {"id": "v1", "host": "node@old", "status": "active", "share_network_id": "n1", **more}
+
+
+MOVED = server(
+    id="v2",
+    host="node@new",
+    source_share_server_id="v1",
+    task_state="migration_success",
+    updated_at="2027-01-15T08:00:00",
+)
+
+
+def test_share_servers_are_listed_without_a_filter(session):
+    body = {"share_servers": [server(), MOVED, server(id="v3", encryption_key_ref="k")]}
+    session.expect("GET", "/share-servers", body)
+    plain, moved, encrypted = open_door(session).share_servers()
+    assert (plain.id, plain.host, plain.status, plain.source_id) == (
+        "v1",
+        "node@old",
+        "active",
+        None,
+    )
+    assert (moved.source_id, moved.task_state) == ("v1", "migration_success")
+    assert (plain.is_encrypted, encrypted.is_encrypted) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "listed", "found"),
+    [
+        ("v1", [server(), MOVED], "v1"),
+        ("v1", [MOVED], "v2"),
+        ("v1", [{**MOVED, "status": "server_migrating_to"}], "v2"),
+        ("v1", [{**MOVED, "status": "error"}], None),
+        ("v9", [server(), MOVED], None),
+    ],
+)
+def test_a_share_server_is_found_by_its_old_id_too(session, asked, listed, found):
+    session.expect("GET", "/share-servers", {"share_servers": listed})
+    if found:
+        assert open_door(session).find_share_server(asked).id == found
+    else:
+        with pytest.raises(NotFound, match="no share server with the ID"):
+            open_door(session).find_share_server(asked)
+
+
+def test_the_check_of_a_share_server_names_every_parameter(session):
+    supported = {"writable": True, "nondisruptive": False, "migration_cancel": True}
+    answer = {"compatible": True, "supported_capabilities": supported}
+    session.expect("POST", "/share-servers/v1/action", answer)
+    options = Options(writable=True, preserve_snapshots=True)
+    check = open_door(session).check_server("v1", "node@new", options)
+    assert (check.compatible, check.supported, check.refusal) == (True, supported, None)
+    # Without the last one Manila answers 500.
+    assert session.sent[0].body == {
+        "migration_check": {
+            "host": "node@new",
+            "writable": True,
+            "nondisruptive": False,
+            "preserve_snapshots": True,
+            "new_share_network_id": None,
+        }
+    }
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+def test_a_refused_check_is_an_answer(session, status):
+    session.expect("POST", "/share-servers/v1/action", refusal("It is related", status), status)
+    check = open_door(session).check_server("v1", "node@new", Options())
+    assert not check.compatible and check.supported == {}
+    assert check.refusal is not None and check.refusal.startswith("It is related")
+    assert check.status_code == status
+
+
+def test_a_forbidden_check_is_an_error(session):
+    session.expect("POST", "/share-servers/v1/action", refusal("Policy", 403), 403)
+    with pytest.raises(CloudError, match="admin role"):
+        open_door(session).check_server("v1", "node@new", Options())
+
+
+def test_progress_of_a_share_server_is_posted_at_every_version(session):
+    answer = {"total_progress": 40, "task_state": "", "destination_share_server_id": ""}
+    session.expect("POST", "/share-servers/v1/action", answer)
+    assert open_door(session, version="2.98").progress("share_server", "v1") == 40
+
+
+def test_facts_of_a_share_server_are_those_of_its_successor(session):
+    instance = {"id": "i1", "share_id": "s1", "host": NEW, "status": "available"}
+    session.expect("GET", "/share-servers", {"share_servers": [MOVED]})
+    session.expect(
+        "GET",
+        "/share_instances?host=node%40new",
+        {"share_instances": [{**instance, "share_server_id": "v2"}]},
+    )
+    share = {"id": "s1", "name": "web", "host": NEW, "status": "available", "size": 1}
+    session.expect("GET", "/shares/detail?all_tenants=1&share_server_id=v2", {"shares": [share]})
+    session.expect("GET", "/share-access-rules?share_id=s1", {"access_list": []})
+    session.expect("GET", "/snapshots/detail?all_tenants=1&share_id=s1", {"snapshots": []})
+    session.expect(
+        "GET", "/shares/s1/export_locations", {"export_locations": [{"path": "10.0.0.2:/web"}]}
+    )
+    facts = open_door(session).server_facts("v1")
+    assert (facts.host, facts.status, facts.copies) == ("node@new", "active", 1)
+    member = facts.members["s1"]
+    assert (member.name, member.host, member.copies) == ("web", NEW, 1)
+    assert member.exports == ("10.0.0.2:/web",)
+
+
+def test_share_networks_know_the_zones_of_their_subnets(session):
+    body = {
+        "share_networks": [
+            {"id": "n1", "name": "one", "share_network_subnets": [{"availability_zone": None}]},
+            {"id": "n2", "name": "two", "share_network_subnets": [{"availability_zone": "east"}]},
+            {"id": "n3", "name": None, "status": "error", "share_network_subnets": []},
+        ]
+    }
+    session.expect("GET", "/share-networks/detail?all_tenants=1", body)
+    one, two, three = open_door(session).share_networks()
+    assert (one.spans("east"), two.spans("east"), two.spans("west")) == (True, True, False)
+    assert (three.name, three.status, three.spans("east")) == ("", "error", False)
+
+
+def test_servers_of_share_groups(session):
+    groups = [{"id": "g1", "share_server_id": "v1"}, {"id": "g2", "share_server_id": None}]
+    session.expect("GET", "/share-groups/detail?all_tenants=1", {"share_groups": groups})
+    assert open_door(session).grouped_servers() == {"v1"}

@@ -71,7 +71,7 @@ def story(number: int = 1, *, faults: tuple[str, ...] = (), driver: bool = True,
 
 
 def sent(loop: Loop, who: str = EVACUATION) -> list[tuple[str, str]]:
-    return [(call.verb, call.share) for call in loop.manila.calls if call.who == who]
+    return [(call.verb, call.subject) for call in loop.manila.calls if call.who == who]
 
 
 def wants(loop: Loop) -> list[tuple[str, str]]:
@@ -1155,13 +1155,13 @@ def test_a_refused_action_was_not_sent():
     assert (track.outcome, track.sent) == (FAILED, {})
 
 
-def test_a_check_that_fails_is_repeated_until_patience_is_over():
+def test_a_check_that_fails_is_repeated_until_things_should_have_settled():
     moved = Track(seen=True, ours=True, phase=COMPLETED, completed_at=1000.0)
-    assert told(VERIFY, REFUSED, moved, 1599.0, message="it is not").outcome is None
-    late = told(VERIFY, REFUSED, moved, 1600.0, message="it has no export location")
+    assert told(VERIFY, REFUSED, moved, 1119.0, message="it is not").outcome is None
+    late = told(VERIFY, REFUSED, moved, 1120.0, message="it has no export location")
     assert late.outcome == FAILED
     assert late.error == "share name-0 was moved, but it has no export location."
-    assert told(VERIFY, ACCEPTED, moved, 1599.0).outcome == REACHED
+    assert told(VERIFY, ACCEPTED, moved, 1119.0).outcome == REACHED
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What must hold in every history, on a Manila that misbehaves.
 
-Hypothesis draws worlds: shares in all kinds of states, faults, other people, limits.  The loop
-checks each request when it is sent and each result when it is claimed; here the ends are checked.
+Hypothesis draws worlds: shares and share servers in all kinds of states, faults, other people,
+limits.  The loop checks each request when it is sent and each result when it is claimed; here the ends are checked.
 A failing example names the world; the same one can be built again and looked at step by step.
 """
 
@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.manila.migration.plugins.module_utils import engine
 from ansible_collections.manila.migration.plugins.module_utils.engine import Limits, Migration
-from ansible_collections.manila.migration.plugins.module_utils.records import Options
+from ansible_collections.manila.migration.plugins.module_utils.records import Options, backend_of
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETED,
     COPIED,
     COPYING,
     FAILED,
     MIGRATING,
+    SHARE_SERVER,
     STUCK,
 )
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
@@ -38,10 +39,12 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila
 )
 
 SOURCE = "old@array#slow"
-POOLS = ("new@array#one", "new@array#two", "other@box#one")
+POOLS = ("new@disk#one", "new@disk#two", "other@box#one")
 
 FOREIGN = frozenset(fault for fault in FAULTS if fault.startswith("foreign_"))
-OWN = frozenset(FAULTS) - FOREIGN
+AWAY = frozenset({"share_manager_away", "share_manager_killed"})
+OWN = frozenset(FAULTS) - FOREIGN - {"share_manager_killed"}
+"""Without foreigners, and without what halts a migration for ever without a sign."""
 
 # How a share of the plan is met.
 IDLE_STATES = {
@@ -62,11 +65,44 @@ DIRTY = (
     "rules in error",
 )
 
+# How a share server of the plan is met.
+CLEAN_SERVERS = (
+    "fresh",
+    "failed before",
+    "cancelled before",
+    "moved here before",
+    "there already",
+    "copied",
+)
+DIRTY_SERVERS = (
+    "copied elsewhere",
+    "gone",
+    "moved away",
+    "older destination",
+    "two destinations",
+    "stuck start",
+    "stuck cancel",
+    "stuck cutover",
+    "in error",
+    "source left",
+)
+
+ALL = (CLEAN + DIRTY, CLEAN_SERVERS + DIRTY_SERVERS)
+
+ENDING = tuple(one for one in DIRTY_SERVERS if not one.startswith("stuck"))
+"""Without what Manila has left as if it went on: nothing tells that from what is slow."""
+
 TOGETHER = (
     frozenset({"data_crash", "repair_in_the_open"}),
     frozenset({"false_data_error"}),
     frozenset({"answer_lost_later", "share_manager_away"}),
     frozenset({"answer_lost_done", "answer_lost_never"}),
+    frozenset({"server_setup_fails", "server_start_fails", "server_delete_fails"}),
+    frozenset({"server_copy_fails", "server_complete_fails", "share_manager_away"}),
+    frozenset({"stuck_start", "double_start"}),
+    frozenset({"share_manager_killed"}),
+    frozenset({"server_cancel_fails", "foreign_cancels"}),
+    frozenset({"foreign_cancels", "foreign_completes", "share_manager_killed"}),
 )
 """Faults that are worst together, or that a draw of a few among many seldom meets."""
 
@@ -77,6 +113,8 @@ class World:
 
     shares: tuple[tuple[str, bool, int], ...]
     """How each share of the plan is met, whether its driver can help, and its destination."""
+    servers: tuple[tuple[str, int], ...] = ()
+    """How each share server of the plan is met, and the pool whose back end is its destination."""
     faults: frozenset[str] = frozenset()
     goal: str = COMPLETED
     max_parallel: int = 3
@@ -97,12 +135,18 @@ class World:
         plan = [
             _meet(manila, f"share-{number}", *share) for number, share in enumerate(self.shares)
         ]
+        for number, server in enumerate(self.servers):
+            plan.append(_meet_server(manila, f"server-{number}", *server))
+        rng.shuffle(plan)
         for number in range(self.others):
-            other = f"other-{number}"
-            manila.add(other, rng.choice((SOURCE, *POOLS)), driver_assisted=rng.random() < 0.5)
+            other, pool = f"other-{number}", rng.choice((SOURCE, *POOLS))
+            if rng.random() < 0.3:
+                manila.add_server(other, backend_of(pool))
+            else:
+                manila.add(other, pool, driver_assisted=rng.random() < 0.5)
             manila.at(rng.uniform(0, 1200), _attempt(manila, "start", other, rng.choice(POOLS)))
             manila.at(rng.uniform(600, 3000), _attempt(manila, "complete", other))
-        for fault in self.faults & (FOREIGN | {"share_manager_away"}):
+        for fault in self.faults & (FOREIGN | AWAY):
             for _unused in range(3):
                 manila.at(rng.uniform(0, 2400), _deed(manila, fault, rng))
         # A little before, so that things that were met are older than the run.
@@ -155,34 +199,85 @@ def _meet(manila: Manila, share_id: str, how: str, driver: bool, pool: int) -> M
     return migration
 
 
-def _attempt(manila: Manila, verb: str, share_id: str, *where: str):
+def _meet_server(manila: Manila, server_id: str, how: str, pool: int) -> Migration:
+    """Put a share server of the plan into the state in which the evacuation meets it."""
+    source = backend_of(SOURCE)
+    destination = backend_of(POOLS[pool])
+    elsewhere = next(host for host in map(backend_of, POOLS) if host != destination)
+    migration = Migration(server_id, source, destination, kind=SHARE_SERVER)
+    server = manila.add_server(server_id, source, snapshots=("snap",))
+    if how == "gone":
+        del manila.servers[server_id]
+    elif how == "failed before":
+        server.task_state = "migration_error"
+        manila.leave_server(server_id, destination)
+    elif how == "cancelled before":
+        server.task_state = "migration_cancelled"
+        manila.leave_server(server_id, destination, "inactive")
+    elif how == "moved here before":
+        server.task_state, server.source_id = "migration_success", f"{server_id}-old"
+    elif how == "there already":
+        manila.teleport_server(server_id, destination)
+    elif how == "moved away":
+        manila.teleport_server(server_id, elsewhere)
+    elif how == "source left":
+        manila.teleport_server(server_id, destination)
+        left = manila.add_server(server_id, source, 0, task_state="migration_success")
+        left.status = "error"
+    elif how == "copied":
+        manila.rest_server(server_id, destination)
+    elif how == "copied elsewhere":
+        manila.rest_server(server_id, elsewhere)
+    elif how == "older destination":
+        manila.leave_server(server_id, destination, "server_migrating_to")
+    elif how == "two destinations":
+        manila.rest_server(server_id, destination)
+        manila.leave_server(server_id, elsewhere, "server_migrating_to")
+    elif how == "stuck start":
+        manila.rest_server(server_id, destination, "migration_starting").status = "error"
+        server.refused = True
+    elif how == "stuck cancel":
+        manila.rest_server(server_id, destination, "migration_cancel_in_progress")
+    elif how == "stuck cutover":
+        manila.rest_server(server_id, destination, "migration_completing")
+    elif how == "in error":
+        manila.rest_server(server_id, destination, "migration_error").status = "error"
+        server.status = "error"
+    return migration
+
+
+def _attempt(manila: Manila, verb: str, subject: str, *where: str):
     def act() -> None:
         if verb == "start":
-            manila.start(share_id, where[0], Options(), FOREIGNER)
+            place = backend_of(where[0]) if manila.is_server(subject) else where[0]
+            manila.start(subject, place, Options(), FOREIGNER)
         else:
-            getattr(manila, verb)(share_id, FOREIGNER)
+            getattr(manila, verb)(subject, FOREIGNER)
 
     return act
 
 
 def _deed(manila: Manila, fault: str, rng: random.Random):
     def act() -> None:
-        if not manila.shares:
-            return
-        share_id = rng.choice(sorted(manila.shares))
-        if fault == "foreign_starts":
-            manila.start(share_id, rng.choice(POOLS), Options(), FOREIGNER)
-        elif fault == "foreign_completes":
-            manila.complete(share_id, FOREIGNER)
-        elif fault == "foreign_cancels":
-            manila.cancel(share_id, FOREIGNER)
-        elif fault == "foreign_deletes":
-            manila.delete(share_id)
-        elif fault == "foreign_resets":
-            manila.reset(share_id, rng.choice([None, "migration_error"]))
-        else:
-            pool = rng.choice((SOURCE, *POOLS))
-            manila.stop_service(pool.split("#", maxsplit=1)[0], rng.uniform(30, 900))
+        subjects = sorted({*manila.shares, *manila.servers})
+        backend = backend_of(rng.choice((SOURCE, *POOLS)))
+        if fault == "share_manager_away":
+            manila.stop_service(backend, rng.uniform(30, 900))
+        elif fault == "share_manager_killed":
+            manila.kill_service(backend, rng.uniform(30, 900))
+        elif subjects:
+            subject = rng.choice(subjects)
+            if fault == "foreign_starts":
+                _attempt(manila, "start", subject, rng.choice(POOLS))()
+            elif fault == "foreign_completes":
+                manila.complete(subject, FOREIGNER)
+            elif fault == "foreign_cancels":
+                manila.cancel(subject, FOREIGNER)
+            elif fault == "foreign_deletes":
+                (manila.delete_server if manila.is_server(subject) else manila.delete)(subject)
+            elif fault == "foreign_resets":
+                reset = manila.reset_server if manila.is_server(subject) else manila.reset
+                reset(subject, rng.choice([None, "migration_error"]))
 
     return act
 
@@ -198,12 +293,16 @@ def _some(faults: frozenset[str]) -> st.SearchStrategy[frozenset[str]]:
 def worlds(
     faults: frozenset[str] = frozenset(),
     states: tuple[str, ...] = CLEAN,
+    servers: tuple[str, ...] = CLEAN_SERVERS,
     goals: tuple[str, ...] = engine.GOALS,
     **fixed,
 ) -> st.SearchStrategy[World]:
-    share = st.tuples(st.sampled_from(states), st.booleans(), st.integers(0, len(POOLS) - 1))
+    pool = st.integers(0, len(POOLS) - 1)
+    share = st.tuples(st.sampled_from(states), st.booleans(), pool)
+    server = st.tuples(st.sampled_from(servers), pool)
     chosen = {
-        "shares": st.lists(share, min_size=1, max_size=6).map(tuple),
+        "shares": st.lists(share, max_size=5).map(tuple),
+        "servers": st.lists(server, max_size=3).map(tuple),
         "faults": _some(faults),
         "goal": st.sampled_from(goals),
         "max_parallel": st.integers(1, 4),
@@ -247,12 +346,45 @@ def assert_explained(loop: Loop) -> None:
             assert track.waiting_since <= loop.manila.now
 
 
+def assert_moved(manila: Manila, migration: Migration) -> None:
+    """It is in use at its destination."""
+    if migration.kind == SHARE_SERVER:
+        assert_server_is_there(manila, migration, COMPLETED)
+    else:
+        share = manila.shares[migration.id]
+        assert (share.host, share.status) == (migration.destination, "available")
+
+
+def assert_server_is_there(manila: Manila, migration: Migration, goal: str) -> None:
+    """A share server is where the goal wants it, whole, with all its shares."""
+    source = manila.servers.get(migration.id)
+    successor = manila.successor_of(migration.id)
+    copies = manila.copies_of(migration.id)
+    if goal == COMPLETED or source is None:
+        assert source is None
+        assert successor
+        assert (successor.host, successor.content) == (migration.destination, 1.0)
+        assert copies == []
+        server = successor
+    elif goal == COPIED:
+        assert [(one.host, one.content) for one in copies] == [(migration.destination, 1.0)]
+        assert source.task_state == "migration_driver_phase1_done"
+        assert successor is None
+        return
+    else:
+        assert source.status == "active"
+        assert copies == []
+        server = source
+    assert {one.status for one in server.members.values()} == {"available"}
+    assert {backend_of(one.host) for one in server.members.values()} == {server.host}
+
+
 # -- nothing is ever harmed ------------------------------------------------------------------
 
 
-@histories(500)
+@histories(400)
 @given(
-    world=worlds(frozenset(FAULTS), CLEAN + DIRTY),
+    world=worlds(frozenset(FAULTS), *ALL),
     max_failures=st.integers(1, 5),
     latency=st.sampled_from([0.0, 2.0]),
     window=st.sampled_from([None, (0, 1), (1, 2)]),
@@ -266,7 +398,7 @@ def test_no_history_harms(world, max_failures, latency, window):
 
 
 @histories(250)
-@given(world=worlds(OWN, CLEAN + DIRTY))
+@given(world=worlds(OWN, CLEAN + DIRTY, CLEAN_SERVERS + ENDING))
 def test_what_goes_wrong_comes_to_an_end(world):
     """With nobody meddling every fault ends in a result; no migration is waited for for ever."""
     loop = world.build().run()
@@ -289,6 +421,9 @@ def test_without_misbehaviour_everything_is_reached(world):
     for migration in loop.plan:
         track = loop.track(migration.id)
         assert track.outcome == engine.REACHED, (migration, track)
+        if migration.kind == SHARE_SERVER:
+            assert_server_is_there(loop.manila, migration, world.goal)
+            continue
         share = loop.manila.shares[migration.id]
         if world.goal == COMPLETED:
             assert (share.host, share.status) == (migration.destination, "available")
@@ -335,7 +470,7 @@ def test_killed_at_any_poll_it_ends_where_it_would_have_ended(world, kills):
         one, other = steady.track(migration.id), loop.track(migration.id)
         assert (one.outcome, one.phase) == (other.outcome, other.phase), migration
         if world.goal == COMPLETED:
-            assert loop.manila.shares[migration.id].host == migration.destination
+            assert_moved(loop.manila, migration)
 
 
 @histories(150)
@@ -357,7 +492,37 @@ def test_killed_between_two_requests(world, kills):
     assert loop.manila.violations == []
     assert not loop.timed_out
     for migration in loop.plan:
-        assert loop.manila.shares[migration.id].host == migration.destination
+        assert_moved(loop.manila, migration)
+
+
+@histories(150)
+@given(
+    world=worlds(goals=(COMPLETED,), others=0),
+    kills=st.lists(
+        st.tuples(st.integers(0, 10), st.sampled_from((SOURCE, *POOLS)), st.integers(5, 900)),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_killed_while_a_manager_is_away(world, kills):
+    """What was sent waits for its manager; the next run doesn't send it again meanwhile.
+
+    A manager that has just died still counts as alive, and so does one that is starting for who
+    doesn't look at what it says of itself.
+    """
+    world = replace(world, grace=10.0)
+    loop = world.build()
+    for polls, pool, seconds in kills:
+        loop.run(polls)
+        actions = loop.poll().actions
+        loop.manila.stop_service(backend_of(pool), seconds)
+        for action in actions:
+            loop.perform(action)
+        loop.forget()
+    loop.run()
+    assert_harmless(loop)
+    assert_explained(loop)
+    assert loop.manila.violations == []
 
 
 @histories(60)
@@ -383,7 +548,7 @@ def test_two_at_once(world, shift):
 
 
 @histories(150)
-@given(world=worlds(frozenset(FAULTS), CLEAN + DIRTY), polls=st.integers(0, 15))
+@given(world=worlds(frozenset(FAULTS), *ALL), polls=st.integers(0, 15))
 def test_deciding_sends_nothing_and_forgets_nothing(world, polls):
     """Invariant 8: a decision depends on what was read, and reading is all that it costs."""
     loop = world.build()
@@ -401,12 +566,12 @@ def test_deciding_sends_nothing_and_forgets_nothing(world, polls):
 
 
 @histories(150)
-@given(world=worlds(frozenset({"share_manager_away"}), CLEAN + DIRTY))
+@given(world=worlds(frozenset({"share_manager_away"}), *ALL))
 def test_looks_are_for_what_begins_and_ends(world):
     """Invariant 10: beside what is met, only what began, ends or is unclear costs a look."""
     loop = world.build()
     met: set[str] = set()
-    while loop.polls < 240 and not loop.finished:
+    while loop.polls < 240 and not (loop.finished or loop.timed_out):
         before = loop.memory
         loop.run(1)
         for share_id in loop.looked[-1] & met & set(before.tracks):
@@ -421,12 +586,14 @@ def test_looks_are_for_what_begins_and_ends(world):
             steady = track.phase == COPYING and track.destination and track.ours and not track.look
             still = loop.track(share_id).phase == COPYING
             assert not (steady and still), (share_id, track)
+        # One list says all that there is to know of share servers.
+        assert not any(map(loop.manila.is_server, loop.looked[-1]))
         met |= loop.looked[-1]
 
 
 def test_a_large_plan_at_work_costs_no_looks():
-    """200 that wait and two that copy: after the first reading nothing is looked at."""
-    world = World(shares=(("fresh", True, 0),) * 200, goal=COPIED)
+    """300 that wait and two that copy: after the first reading nothing is looked at."""
+    world = World((("fresh", True, 0),) * 200, (("fresh", 2),) * 100, goal=COPIED)
     loop = world.build()
     loop.run(1)
     assert len(loop.looked[0]) == 200
@@ -434,4 +601,4 @@ def test_a_large_plan_at_work_costs_no_looks():
     assert loop.looked[1:] == [set(), set()]
     reads = loop.manila.reads
     loop.poll()
-    assert loop.manila.reads - reads <= 2
+    assert loop.manila.reads - reads <= 3

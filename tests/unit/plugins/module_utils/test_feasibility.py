@@ -5,32 +5,27 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
-from ansible_collections.manila.migration.plugins.module_utils import feasibility, placement
+from ansible_collections.manila.migration.plugins.module_utils import (
+    capacity,
+    feasibility,
+    placement,
+    plans,
+    server_feasibility,
+)
 from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
     CODES,
     Inventory,
-    Load,
-    capacity_invalid,
-    fits,
-    headroom,
-    in_flight,
     options_conflict,
     pool_blockers,
     share_blockers,
-    spec_matches,
     start_blockers,
-    thinks_thin,
     warnings,
-    written_part,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
@@ -197,12 +192,12 @@ def test_all_blockers_of_a_share_at_once():
 
 
 def test_every_code_that_the_planner_uses_is_documented():
-    used = set()
-    for module in (feasibility, placement):
+    # Two kinds of codes are put together.
+    used = {"capability", *(f"not_{name}" for name in server_feasibility.CAPABILITIES)}
+    for module in (capacity, feasibility, server_feasibility, placement, plans):
         with open(module.__file__, encoding="utf-8") as lines:
             used |= set(re.findall(r'Reason\(\s*"([a-z_]+)"', lines.read()))
-    assert used
-    assert used <= set(CODES)
+    assert used == set(CODES)
     assert all(meaning.endswith(".") for meaning in CODES.values())
 
 
@@ -354,221 +349,6 @@ def test_a_pinned_type_says_what_to_do():
     assert "'OLD'" in reason.message
 
 
-@pytest.mark.parametrize(
-    ("has", "wants", "answer"),
-    [
-        ("SSD", "ssd", True),
-        ("ssd", "hdd", False),
-        (True, "true", True),
-        (True, "yes", True),
-        (False, "true", False),
-        (False, "0", True),
-        (True, "maybe", False),
-        ("true", "<is> True", True),
-        (True, "<is> False", False),
-        ("no", "<is> off", True),
-        (False, "<is> whatever", True),
-        ("nfs_cifs", "<in> NFS", True),
-        ("nfs", "<in> cifs", False),
-        (7, "<in> 7", False),  # the scheduler would fail
-        ("a", "<or> b <or> a", True),
-        ("c", "<or> b <or> a", False),
-        ("a", "<or>", False),
-        (1, "<or> 1", False),
-        (5, "= 4", True),
-        (3, "= 4", False),
-        ("4.0", "== 4", True),
-        (4, "!= 4", False),
-        (5, ">= 5", True),
-        (6, "<= 5", False),
-        ("abc", ">= 5", False),
-        (5, ">=", False),
-        ("a", "s== a", True),
-        ("a", "s!= a", False),
-        ("a", "s< b", True),
-        ("b", "s<= b", True),
-        ("c", "s> b", True),
-        ("a", "s>= b", False),
-        (5, "s< b", False),  # the scheduler would fail
-        (5, "5", False),  # a number is no text
-        (None, "x", False),
-        (None, "s!= x", False),
-    ],
-)
-def test_the_operators_of_the_scheduler(has, wants, answer):
-    assert spec_matches(has, wants) is answer
-
-
-# -- capacity --------------------------------------------------------------------------------
-
-THIN = Pool("n@b#thin", 100, 50, 150, thin_provisioning=True, max_over_subscription_ratio=2)
-
-
-@pytest.mark.parametrize(
-    ("pool", "kind", "given", "room"),
-    [
-        (Pool("p", 100, 50), PLAIN, {}, 50),
-        (Pool("p", 100, 50.9), PLAIN, {}, 50),
-        (Pool("p", 100, 50, reserved_percentage=10), PLAIN, {}, 40),
-        (Pool("p", 100, 50, reserved_percentage=10), PLAIN, {"from_snapshot": True}, 50),
-        (Pool("p", 100, 50, reserved_snapshot_percentage=20), PLAIN, {"from_snapshot": True}, 30),
-        (Pool("p", 100, 50), PLAIN, {"committed_gb": 20}, 30),
-        (Pool("p", 100, 50), PLAIN, {"committed_gb": 60}, 0),
-        (Pool("p", "unknown", "unknown", reserved_percentage=9), PLAIN, {}, math.inf),
-        (Pool("p", 100, "unknown"), PLAIN, {"committed_gb": 500}, math.inf),
-        (Pool("p", "unknown", 50), PLAIN, {"committed_gb": 10}, 40),
-        (Pool("p", "unknown", 50, reserved_percentage=1), PLAIN, {}, 0),
-        (Pool("p", "infinite", "infinite"), PLAIN, {}, 0),
-        (Pool("p", 100, "infinite"), PLAIN, {}, 0),
-        (Pool("p", "infinite", 50), PLAIN, {}, 0),
-        (Pool("p", 0, 50), PLAIN, {}, 0),
-        # thin: promises up to twice the capacity, or twice what is free
-        (THIN, PLAIN, {}, 50),
-        (replace(THIN, provisioned_gb=10), PLAIN, {}, 100),
-        (replace(THIN, provisioned_gb=10), PLAIN, {"committed_gb": 30}, 40),
-        (replace(THIN, provisioned_gb=10), PLAIN, {"committed_gb": 30, "written_gb": 5}, 90),
-        (THIN, PLAIN, {"committed_gb": 30, "written_gb": 5}, 20),
-        (THIN, typed(thin_provisioning="False"), {}, 50),
-        (replace(THIN, free_gb=30), typed(thin_provisioning="False"), {}, 30),
-        (replace(THIN, free_gb=30), typed(thin_provisioning="True"), {}, 50),
-        (replace(THIN, free_gb=20), PLAIN, {}, 40),
-        (replace(THIN, max_over_subscription_ratio=0.9), PLAIN, {}, 0),
-        (
-            replace(THIN, max_over_subscription_ratio=0.9),
-            typed(thin_provisioning="False"),
-            {},
-            50,
-        ),
-        # not reported: allocated, else used
-        (replace(THIN, provisioned_gb=None, allocated_gb=170), PLAIN, {}, 30),
-        (replace(THIN, provisioned_gb=None), PLAIN, {}, 100),
-    ],
-)
-def test_room_in_a_pool(pool, kind, given, room):
-    assert headroom(pool, kind, **given) == room
-    if room != math.inf:
-        assert fits(pool, kind, room + 1, **given) is not None
-    if room:
-        assert fits(pool, kind, min(room, 10**6), **given) is None
-
-
-def test_a_pool_without_room_says_the_figures():
-    reason = fits(Pool("p", 100, 50, reserved_percentage=10), PLAIN, 41, committed_gb=5)
-    assert reason is not None
-    assert reason.code == "no_capacity"
-    for figure in ("41 GiB", "35 GiB", "50 of 100 GiB", "10 %", "5 GiB"):
-        assert figure in reason.message
-    assert fits(Pool("p", 100, "infinite"), PLAIN, 1).code == "capacity_invalid"
-
-
-@pytest.mark.parametrize(
-    ("specs", "thin"),
-    [
-        ({}, True),
-        ({"thin_provisioning": "True"}, True),
-        ({"thin_provisioning": "<is> True"}, True),
-        ({"thin_provisioning": "<is> False"}, False),
-        ({"thin_provisioning": "no"}, False),
-        ({"thin_provisioning": "sometimes"}, False),
-        ({"capabilities:thin_provisioning": "False"}, False),
-        ({"thin_provisioning": "True", "capabilities:thin_provisioning": "False"}, True),
-    ],
-)
-def test_which_types_are_thought_thin(specs, thin):
-    assert thinks_thin(ShareType("t", "t", specs)) is thin
-
-
-amounts = st.integers(0, 500) | st.floats(0, 500)
-
-
-@given(
-    total=amounts,
-    free=amounts,
-    provisioned=amounts,
-    reserved=st.integers(0, 100),
-    ratio=st.floats(1, 20),
-    thin=st.booleans(),
-    thin_type=st.sampled_from([None, "True", "False"]),
-    size=st.integers(1, 1000),
-)
-def test_room_is_what_the_scheduler_computes(
-    total, free, provisioned, reserved, ratio, thin, thin_type, size
-):
-    """The scheduler's own steps in its own order, for one share at a time."""
-    assume(free <= total)
-    pool = Pool(
-        "p",
-        total,
-        free,
-        provisioned,
-        reserved_percentage=reserved,
-        thin_provisioning=thin,
-        max_over_subscription_ratio=ratio,
-    )
-    kind = typed(**({"thin_provisioning": thin_type} if thin_type else {}))
-    usable = math.floor(free - total * (float(reserved) / 100))
-    if total <= 0:
-        passes = False
-    elif thin and thin_type != "False":
-        passes = (provisioned + size) / float(total) <= ratio and usable * ratio >= size
-    else:
-        passes = usable >= size
-    assert (fits(pool, kind, size) is None) is passes
-
-
-@pytest.mark.parametrize(
-    ("pool", "part"),
-    [
-        (Pool("p", 100, 50, 100), 1),
-        (replace(THIN, provisioned_gb=200), 0.25),
-        (replace(THIN, provisioned_gb=20), 1),
-        (replace(THIN, provisioned_gb=None), 1),
-        (replace(THIN, total_gb="unknown"), 1),
-        (replace(THIN, free_gb=120), 0),
-    ],
-)
-def test_the_written_part_of_what_is_promised(pool, part):
-    assert written_part(pool) == part
-
-
-def test_a_pool_without_valid_figures_names_them():
-    assert "0.5" in capacity_invalid(replace(THIN, max_over_subscription_ratio=0.5), PLAIN).message
-
-
-# -- what is under way -----------------------------------------------------------------------
-
-
-def moving(task_state, thin=False, source_thin=False):
-    share = replace(SHARE, status="migrating", task_state=task_state, size_gb=8)
-    return Inventory(
-        shares=[share],
-        instances={share.id: [instance(status="migrating"), instance(TARGET, "migrating_to")]},
-        pools=[
-            replace(POOL, thin_provisioning=thin, provisioned_gb=0),
-            Pool(SOURCE, 100, 75, 100, thin_provisioning=source_thin),
-        ],
-        share_types={"plain": PLAIN},
-    )
-
-
-@pytest.mark.parametrize(
-    ("task_state", "thin", "source_thin", "load"),
-    [
-        ("migration_starting", False, False, Load(8, 8)),
-        ("migration_driver_starting", False, True, Load(8, 8)),
-        ("migration_in_progress", True, True, Load(8, 2)),
-        ("data_copying_in_progress", False, False, None),
-        ("data_copying_in_progress", True, False, Load(0, 8)),
-        ("migration_driver_in_progress", True, True, Load(0, 2)),
-        ("data_copying_completed", True, False, None),
-        ("migration_driver_phase1_done", False, False, None),
-    ],
-)
-def test_what_is_in_flight_and_not_reported_yet(task_state, thin, source_thin, load):
-    found = in_flight(moving(task_state, thin, source_thin))
-    assert found.get(TARGET, Load()) == (load or Load())
-
-
 # -- one migration ---------------------------------------------------------------------------
 
 
@@ -615,14 +395,17 @@ def test_one_migration_with_all_that_blocks_it(inventory, migration, expected):
 
 
 def test_what_is_in_flight_counts_for_one_migration():
-    busy = moving("migration_starting")
+    busy = replace(SHARE, status="migrating", task_state="migration_starting", size_gb=8)
     other = replace(SHARE, id="id-2", size_gb=43)
     inventory = stock(
         other,
-        shares=[other, *busy.shares],
-        instances={**busy.instances, "id-2": [replace(instance(), share_id="id-2")]},
+        shares=[other, busy],
+        instances={
+            busy.id: [instance(status="migrating"), instance(TARGET, "migrating_to")],
+            other.id: [replace(instance(), share_id=other.id)],
+        },
     )
     migration = Migration("id-2", SOURCE, TARGET)
     assert codes(start_blockers(inventory, migration)) == ["no_capacity"]
-    free = replace(inventory, shares=[replace(other, size_gb=42), *busy.shares])
+    free = replace(inventory, shares=[replace(other, size_gb=42), busy])
     assert start_blockers(free, migration) == []

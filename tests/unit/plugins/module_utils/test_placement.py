@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import re
@@ -16,107 +15,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
+from ansible_collections.manila.migration.plugins.module_utils.capacity import fits
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
     CODES,
     Inventory,
-    fits,
     pool_blockers,
     share_blockers,
 )
-from ansible_collections.manila.migration.plugins.module_utils.placement import (
-    Request,
-    make_plan,
-    to_migrations,
-)
+from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
+from ansible_collections.manila.migration.plugins.module_utils.plans import to_migrations
 from ansible_collections.manila.migration.plugins.module_utils.records import (
-    Instance,
     Options,
-    Pool,
-    Service,
-    Share,
-    ShareType,
     covers,
 )
-
-OLD = "n@old#p"
-ONE = "n@one#p"
-TWO = "n@two#p"
-
-
-def kind(name, **specs):
-    return ShareType(f"id-{name}", name, {"driver_handles_share_servers": "False", **specs})
-
-
-TYPES = (
-    kind("plain"),
-    kind("pinned", share_backend_name="OLD"),
-    kind("fast", disk="ssd"),
-    kind("thick", thin_provisioning="False"),
-    ShareType("id-servers", "servers", {"driver_handles_share_servers": "True"}),
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
+    OLD,
+    ONE,
+    TWO,
+    instance,
+    moving,
+    places,
+    pool,
+    reasons,
+    share,
+    world,
 )
-
-
-def pool(name, total=100, free=100, **more):
-    able = {
-        "driver_handles_share_servers": False,
-        "storage_protocol": "NFS",
-        "thin_provisioning": [True, False],
-        "share_backend_name": name.split("@")[1].split("#")[0].upper(),
-        **more.pop("able", {}),
-    }
-    return Pool(name, total, free, capabilities=able, **more)
-
-
-def share(number, size=10, host=OLD, type_name="plain", **more):
-    return Share(
-        **{
-            "id": f"s{number}",
-            "name": f"share {number}",
-            "size_gb": size,
-            "host": host,
-            "status": "available",
-            "protocol": "NFS",
-            "share_type_id": f"id-{type_name}",
-            **more,
-        }
-    )
-
-
-def instance(of, host=None, status="available", **more):
-    host = host or of.host
-    given = {"share_type_id": of.share_type_id, **more}
-    return Instance(f"i-{of.id}-{host}", of.id, host, status, **given)
-
-
-def world(shares, pools=None, instances=None, **more):
-    pools = [pool(OLD), pool(ONE), pool(TWO)] if pools is None else pools
-    services = {one.backend: Service("manila-share", one.backend, "enabled", "up") for one in pools}
-    return Inventory(
-        **{
-            "shares": shares,
-            "instances": {one.id: [instance(one)] for one in shares} | (instances or {}),
-            "pools": pools,
-            "services": services,
-            "share_types": {one.id: one for one in TYPES},
-            **more,
-        }
-    )
-
-
-def moving(number, to, task_state="migration_driver_in_progress", **more):
-    """A share on its way, and its instances."""
-    one = share(number, status="migrating", task_state=task_state, **more)
-    return one, {one.id: [instance(one, status="migrating"), instance(one, to, "migrating_to")]}
-
-
-def places(plan):
-    return {one["id"]: one["destination"] for one in plan["migrations"]}
-
-
-def reasons(plan):
-    return {one["id"]: [reason["code"] for reason in one["reasons"]] for one in plan["unplaced"]}
-
 
 # -- placing ---------------------------------------------------------------------------------
 
@@ -582,7 +505,7 @@ def test_shares_elsewhere_are_nobodys_business():
 
 
 def test_snapshots_warn_or_block():
-    inventory = world([share(1)], snapshots={"s1": 2})
+    inventory = world([share(1)], snapshot_statuses={"s1": ["available"] * 2})
     (entry,) = make_plan(inventory, Request("n@old"))["migrations"]
     assert "snapshots" in [one["code"] for one in entry["warnings"]]
     plan = make_plan(inventory, Request("n@old", mechanism="host"))
@@ -791,7 +714,7 @@ def test_the_order_of_the_input_does_not_matter(case, random):
     other = Inventory(
         shares=shuffled(inventory.shares),
         instances={k: shuffled(v) for k, v in shuffled(inventory.instances.items())},
-        snapshots=inventory.snapshots,
+        snapshot_statuses=inventory.snapshot_statuses,
         pools=shuffled(inventory.pools),
         services=dict(shuffled(inventory.services.items())),
         share_types=dict(shuffled(inventory.share_types.items())),
@@ -799,82 +722,7 @@ def test_the_order_of_the_input_does_not_matter(case, random):
     assert json.dumps(make_plan(other, request)) == json.dumps(plan)
 
 
-# -- a plan read again -----------------------------------------------------------------------
-
-
-def test_a_plan_survives_the_file():
-    plan = make_plan(
-        world([share(1, type_name="pinned")]),
-        Request("n@old", share_type_map={"pinned": "plain"}, require=["writable"]),
-    )
-    assert to_migrations(json.loads(json.dumps(plan))) == [
-        Migration(
-            "s1",
-            OLD,
-            ONE,
-            "share 1",
-            10,
-            options=Options(writable=True, new_share_type_id="id-plain"),
-        )
-    ]
-
-
-def spoiled(**changes):
-    plan = make_plan(world([share(1)]), Request("n@old"))
-    plan = copy.deepcopy(plan)
-    entry = plan["migrations"][0]
-    for key, value in changes.items():
-        if key in ("version", "migrations"):
-            plan[key] = value
-        elif value is None:
-            del entry[key]
-        else:
-            entry[key] = value
-    return plan
-
-
-@pytest.mark.parametrize(
-    ("plan", "words"),
-    [
-        ("text", "no dictionary"),
-        ({}, "version None"),
-        (spoiled(version=2), "version 2"),
-        (spoiled(migrations=None), "no list of migrations"),
-        (spoiled(migrations={"a": 1}), "no list of migrations"),
-        (spoiled(migrations=["x"]), "Migration 1 of the plan is no dictionary"),
-        (spoiled(id=None), "Migration 1 of the plan has no id"),
-        (spoiled(id=7), "has no id"),
-        (spoiled(kind="volume"), "kind 'volume'"),
-        (spoiled(source=None), "the source None"),
-        (spoiled(destination=None), "the destination None"),
-        (spoiled(destination="n@one"), "destination 'n@one', which is not host@backend#pool"),
-        (spoiled(destination=OLD), "its source as destination"),
-        (spoiled(size_gb="big"), "size_gb 'big'"),
-        (spoiled(size_gb=-1), "size_gb -1"),
-        (spoiled(options=["x"]), "options that are no dictionary"),
-        (spoiled(options={"colour": True}), "unknown option colour"),
-        (spoiled(options={"writable": "yes"}), "writable = 'yes'"),
-        (spoiled(options={"new_share_type_id": 5}), "new_share_type_id = 5"),
-        (
-            spoiled(options={"force_host_assisted_migration": True, "writable": True}),
-            "excludes writable",
-        ),
-        (
-            spoiled(migrations=spoiled()["migrations"] * 2),
-            "Migration 2 of the plan repeats the share s1",
-        ),
-    ],
-)
-def test_spoiled_plans_get_one_sentence(plan, words):
-    with pytest.raises(ValueError, match=re.escape(words)) as error:
-        to_migrations(plan)
-    assert str(error.value).endswith(".")
-
-
-@pytest.mark.parametrize("missing", ["options", "name", "size_gb", "kind", "phase", "warnings"])
-def test_what_a_plan_may_do_without(missing):
-    (migration,) = to_migrations(spoiled(**{missing: None}))
-    assert migration.destination == ONE
+# -- without a scheduler ---------------------------------------------------------------------
 
 
 def test_without_a_scheduler_what_runs_is_in_the_plan_all_the_same():

@@ -16,14 +16,23 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Refused,
     Unknown,
 )
-from ansible_collections.manila.migration.plugins.module_utils.engine import Limits, Migration
-from ansible_collections.manila.migration.plugins.module_utils.records import Facts, Service
+from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    Limits,
+    Migration,
+    as_record,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Facts,
+    Service,
+    ShareServer,
+)
 from ansible_collections.manila.migration.plugins.module_utils.runner import Abandoned, Runner
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
     COMPLETED,
     COPIED,
     FAILED,
+    SHARE_SERVER,
     Observation,
     Place,
 )
@@ -70,10 +79,13 @@ class FakeCloud:
     def migrating(self) -> list[Observation]:
         return []
 
+    def share_servers(self) -> list[ShareServer]:
+        return []
+
     def services(self) -> list[Service]:
         return [Service("manila-share", host, "enabled", "up") for host in ("n@old", "n@new")]
 
-    def progress(self, share_id: str) -> int:
+    def progress(self, kind: str, share_id: str) -> int:
         return 50
 
     def facts(self, share_id: str) -> Facts:
@@ -84,13 +96,13 @@ class FakeCloud:
         if what in self.answers:
             raise self.answers[what]
 
-    def start(self, share_id: str, destination: str, options: Any) -> None:
+    def start(self, kind: str, share_id: str, destination: str, options: Any) -> None:
         self._send("start")
 
-    def complete(self, share_id: str) -> None:
+    def complete(self, kind: str, share_id: str) -> None:
         self._send("complete")
 
-    def cancel(self, share_id: str) -> None:
+    def cancel(self, kind: str, share_id: str) -> None:
         self._send("cancel")
 
 
@@ -263,7 +275,7 @@ def test_a_few_are_asked_for_their_progress_others_the_next_time() -> None:
             seen = migrating("migration_driver_in_progress")
             return {one: replace(seen, id=one) for one in ids}, set()
 
-        def progress(self, share_id: str) -> int:
+        def progress(self, kind: str, share_id: str) -> int:
             asked[-1].append(share_id)
             return 1
 
@@ -283,3 +295,294 @@ def test_a_few_are_asked_for_their_progress_others_the_next_time() -> None:
     ).run()
     assert all(len(one) == under_test.SAMPLES for one in asked[1:])
     assert len({one for poll in asked for one in poll}) == len(plan)
+
+
+# -- share servers ---------------------------------------------------------------------------
+
+HERE, THERE = "n@old", "n@new"
+
+
+def server(task_state: str | None, server_id: str = "v") -> list[ShareServer]:
+    """A share server and what its migration has made, as listed in that task state."""
+    source = ShareServer(server_id, HERE, "server_migrating", task_state)
+    copy = ShareServer(
+        f"{server_id}2", THERE, "server_migrating_to", task_state, source_id=server_id
+    )
+    if task_state is None:
+        return [replace(source, status="active")]
+    if task_state == "migration_starting":
+        return [source]
+    if task_state == "migration_success":
+        return [replace(copy, status="active")]
+    return [source, copy]
+
+
+COPYING_SERVER = "migration_driver_in_progress"
+WAY = (None, None, "migration_starting", COPYING_SERVER, DONE, DONE, "migration_completing")
+"""What is seen on the way, with the looks before the start and before the complete."""
+
+
+class ServerCloud(FakeCloud):
+    """A cloud with share servers, whose lists come one by one; the last one stays."""
+
+    def __init__(self, *listed: list[ShareServer] | Exception) -> None:
+        super().__init__()
+        self.listed = list(listed)
+        self.asked: list[str] = []
+        self.moved = False
+
+    def share_servers(self) -> list[ShareServer]:
+        self.asked.append("share_servers")
+        now = self.listed.pop(0) if len(self.listed) > 1 else self.listed[0]
+        if isinstance(now, Exception):
+            raise now
+        self.moved = any(one.id == "v2" and one.status == "active" for one in now)
+        return now
+
+    def migrating(self) -> list[Observation]:
+        self.asked.append("migrating")
+        return []
+
+    def observe(self, ids: Any) -> tuple[dict[str, Observation], set[str]]:
+        assert not set(ids), "servers need no look of their own"
+        return {}, set()
+
+    def services(self) -> list[Service]:
+        self.asked.append("services")
+        return super().services()
+
+    def progress(self, kind: str, subject: str) -> int:
+        self.asked.append(f"progress of {kind}")
+        return 40
+
+    def server_facts(self, server_id: str) -> Facts:
+        self.asked.append("facts")
+        place = THERE if self.moved else HERE
+        export = f"{place}:/a"
+        return Facts(
+            place,
+            "active" if self.moved else "server_migrating",
+            1 if self.moved else 2,
+            members={"a": Facts(f"{place}#p", "available", 1, exports=(export,), name="data")},
+        )
+
+    def start(self, kind: str, share_id: str, destination: str, options: Any) -> None:
+        assert (kind, destination) == (SHARE_SERVER, THERE)
+        super().start(kind, share_id, destination, options)
+
+    def complete(self, kind: str, share_id: str) -> None:
+        assert kind == SHARE_SERVER
+        super().complete(kind, share_id)
+
+    def cancel(self, kind: str, share_id: str) -> None:
+        assert kind == SHARE_SERVER
+        super().cancel(kind, share_id)
+
+
+def drive_server(cloud: ServerCloud, goal: str = COMPLETED, number: int = 1, **more: Any) -> Runner:
+    runner = drive(cloud, goal, **more)
+    runner.plan = [Migration("v", HERE, THERE, kind=SHARE_SERVER)]
+    runner.plan += [
+        Migration(f"v{one}", HERE, THERE, kind=SHARE_SERVER) for one in range(10, 9 + number)
+    ]
+    return runner
+
+
+def test_a_whole_migration_of_a_server() -> None:
+    cloud = ServerCloud(*map(server, WAY), server("migration_success"))
+    runner = drive_server(cloud)
+    runner.run()
+    assert cloud.sent == ["start", "complete"]
+    assert end(runner) == (COMPLETED, "reached")
+    assert runner.changed
+    track = runner.track(runner.plan[0])
+    assert (track.destination, track.successor) == (THERE, "v2")
+    assert track.facts_before
+    assert track.facts_after
+    assert (track.facts_before.host, track.facts_after.host) == (HERE, THERE)
+    record = as_record(runner.plan[0], track)
+    assert record["destination_share_server_id"] == "v2"
+    assert record["shares"] == [
+        {
+            "id": "a",
+            "name": "data",
+            "export_locations_before": ["n@old:/a"],
+            "export_locations_after": ["n@new:/a"],
+        }
+    ]
+    assert cloud.asked.count("facts") == 2
+
+
+@pytest.mark.parametrize(
+    ("number", "crowded", "task_state", "asked"),
+    [
+        (1, True, None, ["migrating", "services", "share_servers"]),
+        (1, False, None, ["services", "share_servers"]),
+        (30, True, "migration_starting", ["migrating", "services", "share_servers"]),
+        (1, True, COPYING_SERVER, ["migrating", "progress", "services", "share_servers"]),
+        (
+            30,
+            True,
+            COPYING_SERVER,
+            ["migrating", *["progress"] * under_test.SAMPLES, "services", "share_servers"],
+        ),
+    ],
+)
+def test_what_a_poll_costs(number: int, crowded: bool, task_state: str, asked: list[str]) -> None:
+    """Invariant 10: one list for all share servers, progress of a few."""
+    listed = [one for index in range(10, 9 + number) for one in server(task_state, f"v{index}")]
+    cloud = ServerCloud([*listed, *server(task_state)])
+    runner = drive_server(cloud, COPIED, number, crowded=crowded)
+    for _unused in range(3):
+        cloud.asked.clear()
+        runner.memory = runner._poll(runner.limits).memory
+        assert sorted(one.split()[0] for one in cloud.asked) == asked
+    assert {runner.track(one).seen for one in runner.plan} == {True}
+
+
+def test_a_plan_of_shares_alone_asks_for_servers_only_where_caps_matter() -> None:
+    asked = []
+
+    class Cloud(FakeCloud):
+        def share_servers(self) -> list[ShareServer]:
+            asked.append("share_servers")
+            return server(COPYING_SERVER)
+
+    for crowded in (False, True):
+        runner = drive(Cloud(at_source()), crowded=crowded)
+        runner.limits = replace(runner.limits, max_parallel=1)
+        decision = runner.preview()
+        assert bool(asked) == crowded
+        assert [one.verb for one in decision.actions] == ([] if crowded else ["start"])
+    assert runner.memory.others["v"].kind == SHARE_SERVER
+
+
+def test_progress_is_asked_for_by_kind() -> None:
+    cloud = ServerCloud(server(COPYING_SERVER))
+    runner = drive_server(cloud, timeout=1)
+    runner.run()
+    assert cloud.asked.count("progress of share_server") == 2
+    assert runner.track(runner.plan[0]).progress == 40
+
+
+def test_the_look_before_a_complete_of_a_server_finds_that_somebody_was_faster() -> None:
+    cloud = ServerCloud(server(DONE), server("migration_completing"), server("migration_success"))
+    runner = drive_server(cloud)
+    runner.run()
+    assert cloud.sent == []
+    assert end(runner) == (COMPLETED, "reached")
+    assert not runner.changed
+
+
+def test_the_look_before_a_start_finds_that_the_server_is_gone() -> None:
+    cloud = ServerCloud(server(None), [])
+    runner = drive_server(cloud)
+    runner.run()
+    assert cloud.sent == []
+    assert end(runner)[1] == "reached"  # its owner deleted the last share in time
+
+
+def test_a_server_that_was_never_there_is_gone() -> None:
+    cloud = ServerCloud([])
+    runner = drive_server(cloud)
+    runner.run()
+    assert end(runner) == ("idle", "reached")
+
+
+def test_a_start_that_is_refused_half_way_is_told_with_its_status() -> None:
+    cloud = ServerCloud(server(None), server(None), server("migration_starting"))
+    cloud.answers["start"] = Refused("Share instance status must be available.", 400)
+    runner = drive_server(cloud, timeout=2000)
+    runner.run()
+    track = runner.track(runner.plan[0])
+    assert (track.outcome, track.status_code) == (FAILED, 400)
+    assert "as if it migrated: Share instance status must be available. Ask" in str(track.error)
+    assert cloud.sent == ["start"]
+
+
+def test_a_refused_start_of_a_server_that_changed_nothing_fails_at_once() -> None:
+    cloud = ServerCloud(server(None))
+    cloud.answers["start"] = Refused("Share server v does not have shares.", 409)
+    runner = drive_server(cloud)
+    runner.run()
+    track = runner.track(runner.plan[0])
+    assert (track.outcome, track.status_code) == (FAILED, 409)
+    assert cloud.time == 1_000_000
+
+
+def test_a_lost_answer_about_a_server_is_not_sent_again() -> None:
+    cloud = ServerCloud(*[server(DONE)] * 4, server("migration_success"))
+    cloud.answers["complete"] = Unknown("time-out")
+    runner = drive_server(cloud)
+    runner.run()
+    assert cloud.sent == ["complete"]
+    assert end(runner) == (COMPLETED, "reached")
+    assert runner.changed
+
+
+def test_a_server_is_cancelled() -> None:
+    cloud = ServerCloud(
+        server(DONE),
+        server(DONE),
+        server("migration_cancel_in_progress"),
+        [ShareServer("v", HERE, "active", "migration_cancelled")],
+    )
+    runner = drive_server(cloud, CANCELLED)
+    runner.run()
+    assert cloud.sent == ["cancel"]
+    assert end(runner) == (CANCELLED, "reached")
+
+
+def test_a_list_of_servers_that_is_away_for_a_while_is_waited_for() -> None:
+    away = CloudError("away")
+    cloud = ServerCloud(server(DONE), away, away, server("migration_success"))
+    runner = drive_server(cloud)
+    runner.run()
+    assert cloud.sent == []  # it was the look before the complete that failed
+    assert end(runner) == (COMPLETED, "reached")
+
+
+def test_a_server_that_can_not_be_checked_is_checked_again() -> None:
+    class Cloud(ServerCloud):
+        failures = 3
+
+        def server_facts(self, server_id: str) -> Facts:
+            if self.moved and self.failures:
+                self.failures -= 1
+                raise CloudError("away")
+            return super().server_facts(server_id)
+
+    cloud = Cloud(server(DONE), server(DONE), server("migration_success"))
+    runner = drive_server(cloud)
+    runner.run()
+    assert cloud.failures == 0
+    assert end(runner) == (COMPLETED, "reached")
+
+
+def test_the_exports_of_what_was_moved_before() -> None:
+    cloud = ServerCloud(server("migration_success"))
+    runner = drive_server(cloud)
+    runner.run()
+    assert cloud.sent == []
+    assert not runner.changed
+    migration = runner.plan[0]
+    assert as_record(migration, runner.track(migration))["export_locations_after"] == []
+    record = runner.with_exports(migration)
+    assert record["export_locations_after"] == ["n@new:/a"]
+    assert record["export_locations_before"] == []
+    assert (record["phase"], record["destination_share_server_id"]) == (COMPLETED, "v2")
+
+
+@pytest.mark.parametrize(("task_state", "verb"), [(None, "start"), (DONE, "complete")])
+def test_a_preview_of_a_server_sends_nothing(task_state: str | None, verb: str) -> None:
+    cloud = ServerCloud(server(task_state))
+    runner = drive_server(cloud, grace=10)
+    assert [one.verb for one in runner.preview().actions] == [verb]
+    assert cloud.sent == []
+    assert not runner.changed
+
+
+def test_the_exports_of_a_share_that_was_moved_before() -> None:
+    runner = drive(FakeCloud(MOVED))
+    runner.run()
+    assert runner.with_exports(runner.plan[0])["export_locations_after"] == ["e"]

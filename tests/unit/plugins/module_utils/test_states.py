@@ -1,9 +1,11 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every row of the state table, and every branch of the function that reads it."""
+"""Every row of the state tables, and every branch of the function that reads them."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +19,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COPYING,
     FAILED,
     IDLE,
+    SHARE_SERVER,
     STUCK,
     Observation,
     Place,
@@ -215,3 +218,195 @@ def test_the_destination_is_where_the_other_copy_is(status, places, destination)
     there = Observation("s", status, HERE, None, tuple(Place(*place) for place in places))
     assert there.destination == destination
     assert there.copies == len(places)
+
+
+# -- share servers ---------------------------------------------------------------------------
+
+# task_state, phase, mechanism, complete, cancel, progress; share_server_migration_*() of share/api.py.
+SERVER_ROWS = [
+    ("migration_starting", COPYING, "driver", False, False, 0),
+    ("migration_in_progress", COPYING, "driver", False, False, 0),
+    ("migration_driver_starting", COPYING, "driver", False, False, 0),
+    ("migration_driver_in_progress", COPYING, "driver", False, True, None),
+    ("migration_driver_phase1_done", COPIED, "driver", True, True, 100),
+    ("migration_completing", COMPLETING, "driver", False, False, None),
+    ("migration_cancel_in_progress", CANCELLING, "driver", False, False, None),
+    ("migration_success", COMPLETED, None, False, False, None),
+    ("migration_error", FAILED, None, False, False, None),
+    ("migration_cancelled", CANCELLED, None, False, False, None),
+]
+
+SRC, DST = "a@src", "b@dst"
+
+
+def server(
+    status: str, task_state: str | None, host: str = SRC, copies: int = 1, **more: str
+) -> Observation:
+    places = (Place(host, status), Place("c@other", "server_migrating_to"))[:copies]
+    return Observation("s", status, host, task_state, places, kind=SHARE_SERVER, **more)
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "mechanism", "complete", "cancel", "progress"), SERVER_ROWS
+)
+def test_table_of_servers(name, phase, mechanism, complete, cancel, progress):
+    assert states.SERVER_STATES[name] == states.State(phase, mechanism, complete, cancel, progress)
+
+
+def test_table_of_servers_has_no_other_rows():
+    assert set(states.SERVER_STATES) == {row[0] for row in SERVER_ROWS}
+    assert set(states.SERVER_STATES) <= set(states.SHARE_STATES)
+    assert (
+        set(states.STATES) == set(states.RESTING) == set(states.MOVING) == {"share", "share_server"}
+    )
+
+
+@pytest.mark.parametrize("name", ["data_copying_completed", "data_copying_error", "", None])
+def test_states_of_copies_by_the_data_service_say_nothing_of_a_server(name):
+    assert server("server_migrating", name).state == states.State(IDLE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "resting", "moving"),
+    [
+        ("share", "available", True, False),
+        ("share", "migrating", False, True),
+        ("share", "active", False, False),
+        ("share", "server_migrating", False, False),
+        ("share_server", "active", True, False),
+        ("share_server", "server_migrating", False, True),
+        ("share_server", "server_migrating_to", False, False),
+        ("share_server", "available", False, False),
+        ("share_server", "migrating", False, False),
+        ("share_server", "inactive", False, False),
+    ],
+)
+def test_each_kind_has_its_own_words(kind, status, resting, moving):
+    there = Observation("s", status, SRC, kind=kind)
+    assert (there.resting, there.moving) == (resting, moving)
+
+
+BEGINS = ("migration_starting", "migration_in_progress", "migration_driver_starting")
+
+# For each status the phases of all task states; what isn't named is stuck.
+MATRIX = {
+    "server_migrating": {
+        **dict.fromkeys((*BEGINS, "migration_driver_in_progress"), COPYING),
+        "migration_driver_phase1_done": COPIED,
+        "migration_completing": COMPLETING,
+        "migration_cancel_in_progress": CANCELLING,
+        # Ends are not: Manila writes them together with another status.
+    },
+    "active": {
+        # A status that was reset by hand; Manila would refuse to start.
+        **dict.fromkeys((None, *BEGINS, "migration_driver_in_progress"), IDLE),
+        "migration_driver_phase1_done": IDLE,
+        "migration_completing": COMPLETING,
+        "migration_cancel_in_progress": CANCELLING,
+        "migration_success": IDLE,  # it was moved here before, and rests
+        "migration_error": FAILED,
+        "migration_cancelled": CANCELLED,
+    },
+    # The second phase failed.
+    "error": {None: IDLE, "migration_completing": COMPLETING, "migration_error": FAILED},
+    # It is done with, and its successor is about to come.
+    "inactive": {
+        None: IDLE,
+        "migration_completing": COMPLETING,
+        "migration_success": COMPLETING,
+    },
+    "deleting": {
+        None: IDLE,
+        "migration_completing": COMPLETING,
+        "migration_success": COMPLETING,
+    },
+    # The destination speaks for a source that is gone.
+    "server_migrating_to": {None: IDLE, "migration_completing": COMPLETING},
+    "creating": {None: IDLE, "migration_completing": COMPLETING},
+}
+
+
+@pytest.mark.parametrize("task_state", [None, *(row[0] for row in SERVER_ROWS)])
+@pytest.mark.parametrize("status", MATRIX)
+def test_every_task_state_in_every_status_of_a_server(status, task_state):
+    phase = MATRIX[status].get(task_state, STUCK)
+    assert classify(server(status, task_state), Target(DST)) == phase
+
+
+@pytest.mark.parametrize(
+    ("task_state", "copies", "phase"),
+    [
+        (None, 1, COMPLETED),
+        ("migration_success", 1, COMPLETED),
+        ("migration_error", 1, COMPLETED),  # of a later migration, that failed
+        ("migration_cancelled", 1, COMPLETED),
+        ("migration_driver_in_progress", 1, IDLE),
+        ("migration_completing", 1, COMPLETING),
+        ("migration_success", 2, STUCK),  # an older destination beside it
+        ("migration_error", 2, STUCK),
+        (None, 2, STUCK),
+    ],
+)
+def test_a_server_in_use_at_the_destination(task_state, copies, phase):
+    assert classify(server("active", task_state, DST, copies), Target(DST)) == phase
+
+
+@pytest.mark.parametrize(
+    ("task_state", "phase"),
+    [
+        ("migration_driver_in_progress", STUCK),
+        ("migration_driver_phase1_done", STUCK),
+        ("migration_error", FAILED),
+        ("migration_cancelled", CANCELLED),
+        ("migration_success", IDLE),
+        (None, IDLE),
+    ],
+)
+def test_a_server_in_use_at_the_source_beside_an_older_destination(task_state, phase):
+    assert classify(server("active", task_state, copies=2), Target(DST)) == phase
+
+
+@pytest.mark.parametrize(
+    ("left", "phase"),
+    [
+        ("inactive", COMPLETING),
+        ("deleting", COMPLETING),
+        ("error", STUCK),  # it can't be removed
+        ("active", STUCK),
+    ],
+)
+def test_a_server_that_is_moved_while_the_old_one_is_there(left, phase):
+    places = (Place(DST, "active"), Place(SRC, left))
+    there = server("active", "migration_success", DST, successor="s2")
+    assert classify(replace(there, instances=places), Target(DST)) == phase
+
+
+@pytest.mark.parametrize(("network", "reached"), [(None, True), ("net-1", True), ("net-2", False)])
+def test_a_server_may_move_to_another_network_only(network, reached):
+    there = server("active", "migration_success", share_network_id="net-1")
+    assert Target(SRC, None, network).reached_by(there) is reached
+
+
+@pytest.mark.parametrize(
+    ("status", "places", "destination"),
+    [
+        ("server_migrating", [(SRC, "server_migrating")], None),
+        ("server_migrating", [(SRC, "server_migrating"), (DST, "server_migrating_to")], DST),
+        ("server_migrating", [(SRC, "server_migrating"), (SRC, "server_migrating_to")], SRC),
+        (
+            "server_migrating",
+            [
+                (SRC, "server_migrating"),
+                (DST, "server_migrating_to"),
+                ("c@x", "server_migrating_to"),
+            ],
+            None,
+        ),
+        ("active", [(SRC, "active"), (DST, "server_migrating_to")], None),
+    ],
+)
+def test_the_destination_of_a_server(status, places, destination):
+    there = Observation(
+        "s", status, SRC, None, tuple(Place(*one) for one in places), kind=SHARE_SERVER
+    )
+    assert there.destination == destination

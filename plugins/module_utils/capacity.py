@@ -1,0 +1,460 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much fits into a pool, counted as Manila's scheduler does it, and what is coming already.
+
+Sizes are GiB, reservations percent.  Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    observe_server,
+    observe_share,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Pool,
+    Reason,
+    Share,
+    ShareType,
+)
+from ansible_collections.manila.migration.plugins.module_utils.specs import thinks_thin
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    COMPLETING,
+    COPIED,
+    COPYING,
+    MOVING,
+    SHARE_SERVER,
+    Target,
+    classify,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
+
+
+class Load(NamedTuple):
+    """What comes to a pool and is not in its figures yet.
+
+    ``committed_gb`` is the size of the shares, ``written_gb`` the part of it that will really be
+    taken from the free space.
+    """
+
+    committed_gb: float = 0
+    written_gb: float = 0
+
+    def plus(self, other: Load) -> Load:
+        """Both together."""
+        return Load(self.committed_gb + other.committed_gb, self.written_gb + other.written_gb)
+
+
+NOTHING = Load()
+
+
+def written_part(pool: Pool) -> float:
+    """How much of what ``pool`` has promised is really written there, 0 to 1.
+
+    Manila doesn't know it of a single share.  Of a thin pool it can be told for all its shares
+    together; of any other everything counts as written.
+    """
+    total, free, promised = pool.total_gb, pool.free_gb, pool.provisioned_gb
+    if not pool.thin_provisioning or isinstance(total, str) or isinstance(free, str):
+        return 1.0
+    if not promised or promised <= 0:
+        return 1.0
+    return min(1.0, max(0.0, total - free) / promised)
+
+
+def written_gb_at(pool: Pool, thin: bool, size_gb: float, part: float) -> float:
+    """How much of the free space of ``pool`` a share of ``size_gb`` will take.
+
+    ``thin`` is what ``thinks_thin`` says of its type, ``part`` how much of it is written
+    (``written_part`` of the pool that it leaves).  Only where type and pool are thin does that
+    lessen what it takes.
+    """
+    return size_gb * part if thin and pool.thin_provisioning else size_gb
+
+
+def capacity_invalid(
+    pool: Pool, share_type: ShareType, from_snapshot: bool = False
+) -> Reason | None:
+    """Why the scheduler can't calculate with the figures of ``pool`` at all, None if it can.
+
+    scheduler/filters/capacity.py.  A free space of 'infinite' makes the filter itself fail, so
+    such a pool gets nothing, whatever it could hold.
+    """
+    total, free = pool.total_gb, pool.free_gb
+    if free == "unknown":
+        return None
+    if isinstance(free, str) or not math.isfinite(free):
+        return Reason(
+            "capacity_invalid",
+            f"the pool reports {free!r} as its free capacity, which Manila's scheduler can't "
+            "work with",
+        )
+    if total == "unknown":
+        if _reserved(pool, from_snapshot):
+            return Reason(
+                "capacity_invalid",
+                "the pool reserves a part of a total capacity that it does not report",
+            )
+        return None
+    if isinstance(total, str) or not math.isfinite(total) or total <= 0:
+        return Reason("capacity_invalid", f"the pool reports {total!r} as its total capacity")
+    if pool.thin_provisioning and thinks_thin(share_type) and pool.max_over_subscription_ratio < 1:
+        return Reason(
+            "capacity_invalid",
+            f"the pool's max_over_subscription_ratio is {pool.max_over_subscription_ratio:g}, "
+            "Manila's scheduler wants 1 or more",
+        )
+    return None
+
+
+def headroom(
+    pool: Pool,
+    share_type: ShareType,
+    committed_gb: float = 0,
+    from_snapshot: bool = False,
+    written_gb: float | None = None,
+) -> float:
+    """The largest share, in whole GiB, that the scheduler would let into ``pool``.
+
+    scheduler/filters/capacity.py, after ``committed_gb`` more than the pool reports has come to
+    it, of which ``written_gb`` (None: all) is taken from its free space.  ``from_snapshot``: the
+    share was made from one, which has a reservation of its own.  The scheduler itself
+    doesn't reserve for migrations (scheduler/manager.py, migrate_share_to_host), so whoever plans
+    must.  Infinite where the pool doesn't report its free space: Manila tries its luck there.
+    """
+    if capacity_invalid(pool, share_type, from_snapshot):
+        return 0
+    total, free = pool.total_gb, pool.free_gb
+    if isinstance(free, str):
+        return math.inf
+    free -= committed_gb if written_gb is None else written_gb
+    if isinstance(total, str):
+        return max(0, math.floor(free))
+    free = math.floor(free - total * (_reserved(pool, from_snapshot) / 100))
+    if not (pool.thin_provisioning and thinks_thin(share_type)):
+        return max(0, free)
+    ratio = pool.max_over_subscription_ratio
+    promised = _provisioned(pool) + committed_gb
+    room = math.floor(total * ratio - promised)
+    # The scheduler compares quotients: agree with it to the last bit.
+    if room > 0 and (promised + room) / total > ratio:
+        room -= 1
+    elif (promised + room + 1) / total <= ratio:
+        room += 1
+    return max(0, min(room, math.floor(free * ratio)))
+
+
+def fits(
+    pool: Pool,
+    share_type: ShareType,
+    size_gb: float,
+    committed_gb: float = 0,
+    from_snapshot: bool = False,
+    written_gb: float | None = None,
+) -> Reason | None:
+    """Why a share of ``size_gb`` has no room in ``pool``, None if it has.  See ``headroom``."""
+    invalid = capacity_invalid(pool, share_type, from_snapshot)
+    if invalid:
+        return invalid
+    room = headroom(pool, share_type, committed_gb, from_snapshot, written_gb)
+    if size_gb <= room:
+        return None
+    details = [f"{_gb(pool.free_gb)} of {_gb(pool.total_gb)} GiB are free"]
+    if _reserved(pool, from_snapshot):
+        details.append(f"{_reserved(pool, from_snapshot):g} % are reserved")
+    if pool.thin_provisioning and thinks_thin(share_type):
+        details.append(
+            f"{_provisioned(pool):g} GiB are promised, "
+            f"{pool.max_over_subscription_ratio:g} times the capacity may be"
+        )
+    if committed_gb:
+        details.append(f"{committed_gb:g} GiB are planned or on their way")
+    return Reason(
+        "no_capacity",
+        f"{size_gb:g} GiB are needed and there is room for {room:g} GiB ({', '.join(details)})",
+    )
+
+
+def _reserved(pool: Pool, from_snapshot: bool) -> float:
+    return pool.reserved_snapshot_percentage if from_snapshot else pool.reserved_percentage
+
+
+def _provisioned(pool: Pool) -> float:
+    """What a thin pool has promised so far.
+
+    Where a driver doesn't say, the scheduler adds up the instances in its database
+    (scheduler/host_manager.py): what is allocated comes next to that, and what is used.
+    """
+    if pool.provisioned_gb is not None:
+        return pool.provisioned_gb
+    if pool.allocated_gb is not None:
+        return pool.allocated_gb
+    if isinstance(pool.total_gb, str) or isinstance(pool.free_gb, str):
+        return 0
+    return max(0, pool.total_gb - pool.free_gb)
+
+
+def _gb(capacity: float | str) -> str:
+    return capacity if isinstance(capacity, str) else f"{capacity:g}"
+
+
+# -- shares and rooms ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The room that one share wants.
+
+    ``pool`` is where it is; ``written`` how much of it takes space, see ``written_part``.
+    """
+
+    share_id: str
+    size_gb: int
+    pool: str
+    share_type: ShareType
+    from_snapshot: bool = False
+    written: float = 1.0
+
+    @cached_property
+    def thin(self) -> bool:
+        """Whether its type allows over-subscription."""
+        return thinks_thin(self.share_type)
+
+
+def claim_for(
+    share: Share, host: str, share_type: ShareType | None, pools: Mapping[str, Pool]
+) -> Claim:
+    """What a share that is at the pool ``host`` wants, with the type that it will have."""
+    source = pools.get(host)
+    return Claim(
+        share.id,
+        share.size_gb,
+        host,
+        share_type or ShareType("", ""),
+        share.snapshot_id is not None,
+        written_part(source) if source else 1.0,
+    )
+
+
+def claims_aboard(inventory: Inventory, server_id: str) -> tuple[Claim, ...]:
+    """What the shares on a share server want, which keep their types; largest first."""
+    claims = (
+        claim_for(
+            share,
+            host,
+            inventory.share_types.get(share.share_type_id or ""),
+            inventory.pools_by_name,
+        )
+        for share, host in inventory.aboard(server_id)
+    )
+    return tuple(sorted(claims, key=lambda one: (-one.size_gb, one.share_id, one.pool)))
+
+
+class Room:
+    """A pool, and what comes to it beside what it reports."""
+
+    def __init__(self, pool: Pool, load: Load = NOTHING) -> None:
+        self.pool = pool
+        self.name = pool.name
+        self.load = load
+        self._begun = load
+        self._holds: dict[tuple[bool, bool], float] = {}
+        self.total = None if isinstance(pool.total_gb, str) else max(pool.total_gb, 0)
+        self.used = (
+            None
+            if self.total is None or isinstance(pool.free_gb, str)
+            else self.total - pool.free_gb
+        )
+
+    def holds(self, claim: Claim, more: Load = NOTHING) -> float:
+        """The largest share like ``claim`` for which there is room beside ``more``, in GiB."""
+        if more != NOTHING:
+            return self._headroom(claim, self.load.plus(more))
+        key = claim.thin, claim.from_snapshot
+        room = self._holds.get(key)
+        if room is None:
+            room = self._holds[key] = self._headroom(claim, self.load)
+        return room
+
+    def _headroom(self, claim: Claim, load: Load) -> float:
+        return headroom(
+            self.pool, claim.share_type, load.committed_gb, claim.from_snapshot, load.written_gb
+        )
+
+    def takes(self, claim: Claim) -> Load:
+        """What comes to the pool with a share."""
+        return Load(
+            claim.size_gb, written_gb_at(self.pool, claim.thin, claim.size_gb, claim.written)
+        )
+
+    def add(self, load: Load) -> None:
+        """Count something in."""
+        self.set(self.load.plus(load))
+
+    def set(self, load: Load) -> None:
+        """Say what comes to it."""
+        self.load = load
+        self._holds.clear()
+
+    def reset(self) -> None:
+        """Back to what came before anything was placed."""
+        self.set(self._begun)
+
+    def fill(self, more: Load) -> tuple[bool, float]:
+        """How near its limits the pool will be with ``more``, to compare pools by.
+
+        Of a thin pool the space or the promises, whichever is scarcer.  Pools that don't tell
+        come after all that do, those with the least planned first.
+        """
+        load = self.load.plus(more)
+        if self.used is None or not self.total:
+            return True, load.committed_gb
+        pool = self.pool
+        fill = (self.used + load.written_gb) / self.total
+        if pool.thin_provisioning and pool.provisioned_gb is not None:
+            promised = pool.provisioned_gb + load.committed_gb
+            fill = max(fill, promised / (self.total * max(1, pool.max_over_subscription_ratio)))
+        return False, fill
+
+
+class Settlement(NamedTuple):
+    """Rooms for several shares, one for each in their order, and what comes to each room.
+
+    ``lacking`` are those for which none was left; they stand where they are expected all the same.
+    """
+
+    rooms: Sequence[Room]
+    loads: Mapping[str, Load]
+    lacking: Sequence[Claim] = ()
+
+
+def settle(claims: Sequence[Claim], rooms: Sequence[Room], arrived: bool = False) -> Settlement:
+    """Room for shares, largest first, that go to one back end together, as it is likely to come.
+
+    Which of its pools takes which share only the driver decides.  Pools are often named alike
+    where back ends are, and a share is expected in the pool that is named like its own, if that
+    has room, or else where most room is.  ``rooms`` are by name.  What has ``arrived`` needs no
+    more room: pools count it in what they report.
+    """
+    chosen: list[Room] = []
+    lacking: list[Claim] = []
+    loads: dict[str, Load] = {}
+    for claim in claims:
+        room, has_room = _best(claim, rooms, loads, 0 if arrived else claim.size_gb)
+        chosen.append(room)
+        if has_room:
+            loads[room.name] = loads.get(room.name, NOTHING).plus(room.takes(claim))
+        else:
+            lacking.append(claim)
+    return Settlement(chosen, loads, lacking)
+
+
+def _best(
+    claim: Claim, rooms: Sequence[Room], loads: Mapping[str, Load], needed_gb: int
+) -> tuple[Room, bool]:
+    name = claim.pool.partition("#")[2]
+
+    def rank(room: Room) -> tuple[bool, bool, bool, float]:
+        holds = room.holds(claim, loads.get(room.name, NOTHING))
+        has_name = room.name.partition("#")[2] == name
+        return holds >= needed_gb, has_name, room.used is not None, holds
+
+    # The first of equals: max() keeps it.
+    best = max(rooms, key=rank)
+    return best, rank(best)[0]
+
+
+# -- what is under way -----------------------------------------------------------------------
+
+# The destination's back end has not been asked for anything yet, or is just being asked.
+_NOT_THERE_YET = frozenset(
+    {"migration_starting", "migration_in_progress", "migration_driver_starting"}
+)
+
+
+class UnderWay(NamedTuple):
+    """What migrations that run bring to pools, and the pools that don't report it yet.
+
+    ``loads`` are by pool, ``places`` the pools in which the shares of migrating share servers are
+    expected, by the IDs of the shares.
+    """
+
+    loads: Mapping[str, Load]
+    places: Mapping[str, str]
+
+
+def under_way(inventory: Inventory) -> UnderWay:
+    """What runs, of shares and of share servers.
+
+    It counts in full until the destination's back end has been asked for it, which the task state
+    shows, and from then on as far as a pool's report lacks it.  Counted twice it would make a plan
+    that is repeated in the middle of a run find the destination full.
+    """
+    rooms = {pool.name: Room(pool) for pool in sorted(inventory.pools, key=lambda one: one.name)}
+    _add_shares(inventory, rooms)
+    places = _add_servers(inventory, rooms)
+    return UnderWay(
+        {name: room.load for name, room in rooms.items() if room.load != NOTHING}, places
+    )
+
+
+def _add_shares(inventory: Inventory, rooms: Mapping[str, Room]) -> None:
+    """Shares by themselves: a pool's report has their size when the destination has been made.
+
+    What a thin pool has free, however, shrinks only as data comes in: there the written part
+    counts until the copy is done.
+    """
+    for share in inventory.shares:
+        instances = inventory.instances.get(share.id, ())
+        seen = observe_share(share, instances or None)
+        room = rooms.get(seen.destination or "")
+        if room is None or classify(seen, Target()) != COPYING:
+            continue
+        types = [one.share_type_id or "" for one in instances if one.host == room.name]
+        share_type = inventory.share_types.get(types[0])
+        load = room.takes(claim_for(share, share.host, share_type, inventory.pools_by_name))
+        if share.task_state not in _NOT_THERE_YET:
+            load = Load(0, load.written_gb if room.pool.thin_provisioning else 0)
+        room.add(load)
+
+
+def _add_servers(inventory: Inventory, rooms: Mapping[str, Room]) -> dict[str, str]:
+    """Shares that migrate with their servers.  Returns the pools where they are expected.
+
+    Their instances change places only at the end (share/manager.py,
+    _server_migration_complete_driver).  Until then the promises of thin pools, which Manila sums
+    up from its database for every driver that migrates servers (scheduler/host_manager.py), lack
+    them.  The free space is the driver's word, and shrinks as for any other share.
+    """
+    places: dict[str, str] = {}
+    moving = (one.id for one in inventory.servers if one.status == MOVING[SHARE_SERVER])
+    for server_id in sorted(moving):
+        seen = observe_server(server_id, inventory.servers)
+        if seen is None or seen.destination is None:
+            continue
+        phase = classify(seen, Target())
+        targets = [room for room in rooms.values() if room.pool.backend == seen.destination]
+        if not targets or phase not in (COPYING, COPIED, COMPLETING):
+            continue
+        claims = claims_aboard(inventory, server_id)
+        arrived = seen.task_state not in _NOT_THERE_YET
+        for claim, room in zip(claims, settle(claims, targets, arrived).rooms):
+            places[claim.share_id] = room.name
+            load = room.takes(claim)
+            if arrived:
+                thin = room.pool.thin_provisioning
+                load = Load(
+                    load.committed_gb if thin else 0,
+                    load.written_gb if thin and phase == COPYING else 0,
+                )
+            room.add(load)
+    return places

@@ -1,0 +1,294 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans as data: what one wants done, and what is left of it when it is read again later.
+
+A plan is a dictionary of plain values, made by ``placement.make_plan()``, printed, kept in files
+and handed from one module to another: whoever reads one can't be sure who wrote it.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from ansible_collections.manila.migration.plugins.module_utils.capacity import Load, under_way
+from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
+from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
+    Inventory,
+    options_conflict,
+    start_blockers,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Options,
+    Reason,
+    is_backend,
+    is_pool,
+)
+from ansible_collections.manila.migration.plugins.module_utils.server_feasibility import (
+    CAPABILITIES,
+    server_start_blockers,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    IDLE,
+    SHARE,
+    SHARE_SERVER,
+)
+
+VERSION = 1
+"""Of the form of a plan."""
+
+OPTION_NAMES = tuple(one.name for one in fields(Options))
+
+
+def traffic(entries: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
+    """What these migrations bring to pools, and take from pools, in GiB.
+
+    With share servers as far as it is known what goes to which pool.
+    """
+    coming: dict[str, int] = {}
+    going: dict[str, int] = {}
+    for entry in entries:
+        for one in entry["shares"] if entry["kind"] == SHARE_SERVER else [entry]:
+            if one["destination"] not in (None, one["source"]):
+                for pool, side in ((one["destination"], coming), (one["source"], going)):
+                    side[pool] = side.get(pool, 0) + one["size_gb"]
+    return coming, going
+
+
+_PLACES: dict[str, tuple[Callable[[str], bool], str]] = {
+    SHARE: (is_pool, "host@backend#pool"),
+    SHARE_SERVER: (is_backend, "host@backend"),
+}
+"""What the places of a migration must look like."""
+
+
+def to_migrations(plan: Mapping[str, Any]) -> list[Migration]:
+    """What a plan wants to be done, in its order.
+
+    The plan may have been in anybody's hands: raises ValueError, with one sentence that says what
+    is wrong where.
+    """
+    if not isinstance(plan, Mapping):
+        raise ValueError("The plan is no dictionary.")
+    if plan.get("version") != VERSION:
+        raise ValueError(f"The plan has the version {plan.get('version')!r}, not {VERSION}.")
+    entries = plan.get("migrations")
+    if isinstance(entries, (str, Mapping)) or not isinstance(entries, Sequence):
+        raise ValueError("The plan has no list of migrations.")
+    migrations: list[Migration] = []
+    known: set[str] = set()
+    for number, entry in enumerate(entries, 1):
+        migration = _to_migration(f"Migration {number} of the plan", entry)
+        if migration.id in known:
+            raise ValueError(
+                f"Migration {number} of the plan repeats the "
+                f"{migration.kind.replace('_', ' ')} {migration.id}."
+            )
+        known.add(migration.id)
+        migrations.append(migration)
+    return migrations
+
+
+def _to_migration(which: str, entry: object) -> Migration:
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"{which} is no dictionary.")
+    if not isinstance(entry.get("id"), str) or not entry["id"]:
+        raise ValueError(f"{which} has no id.")
+    which = f"{which} ({entry['id']})"
+    kind = entry.get("kind", SHARE)
+    if kind not in (SHARE, SHARE_SERVER):  # it may be anything, a list too
+        raise ValueError(f"{which} is of the kind {kind!r}, which is not known.")
+    is_place, form = _PLACES[kind]
+    for name in ("source", "destination"):
+        place = entry.get(name)
+        if not isinstance(place, str) or not is_place(place):
+            raise ValueError(f"{which} has the {name} {place!r}, which is not {form}.")
+    if entry["source"] == entry["destination"]:
+        raise ValueError(f"{which} has its source as destination, {entry['source']}.")
+    _check_size(which, entry)
+    if kind == SHARE_SERVER:
+        _check_shares(which, entry.get("shares", []))
+    return Migration(
+        id=entry["id"],
+        source=entry["source"],
+        destination=entry["destination"],
+        name=str(entry.get("name") or ""),
+        size_gb=entry.get("size_gb", 0),
+        kind=kind,
+        options=_to_options(which, kind, entry.get("options") or {}),
+    )
+
+
+def _check_size(which: str, entry: Mapping[str, Any]) -> None:
+    size = entry.get("size_gb", 0)
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise ValueError(f"{which} has the size_gb {size!r}, which is no number of GiB.")
+
+
+def _check_shares(which: str, shares: object) -> None:
+    """The shares of a share server tell where each is expected; they may be missing."""
+    if isinstance(shares, (str, Mapping)) or not isinstance(shares, Sequence):
+        raise ValueError(f"{which} has shares that are no list.")
+    for one in shares:
+        if not isinstance(one, Mapping) or not isinstance(one.get("id"), str):
+            raise ValueError(f"{which} has a share without an id.")
+        its = f"{which}, share {one['id']},"
+        _check_size(its, one)
+        for name, optional in (("source", False), ("destination", True)):
+            place = one.get(name)
+            missing = place is None and optional
+            if not missing and not (isinstance(place, str) and is_pool(place)):
+                raise ValueError(
+                    f"{its} has the {name} {place!r}, which is not {_PLACES[SHARE][1]}."
+                )
+
+
+def _to_options(which: str, kind: str, given: object) -> Options:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{which} has options that are no dictionary.")
+    unknown = sorted(str(name) for name in set(given) - set(OPTION_NAMES))
+    if unknown:
+        raise ValueError(f"{which} has the unknown option {unknown[0]}.")
+    for name, value in given.items():
+        is_id = name.startswith("new_")
+        if not (value is None or isinstance(value, str) if is_id else isinstance(value, bool)):
+            wanted = "an ID" if is_id else "true or false"
+            raise ValueError(f"{which} has the option {name} = {value!r}, which is not {wanted}.")
+    options = Options(**given)
+    conflict = options_conflict(options)
+    if conflict:
+        raise ValueError(f"{which} can't be: {conflict.message}.")
+    for name in OPTION_NAMES:
+        asked = getattr(options, name)
+        if kind == SHARE_SERVER and asked and name not in (*CAPABILITIES, "new_share_network_id"):
+            raise ValueError(f"{which} has the option {name}, which share servers don't have.")
+    return options
+
+
+def follow(
+    plan: Mapping[str, Any], agreed: Mapping[str, Any], inventory: Inventory
+) -> dict[str, Any]:
+    """The plan that was agreed upon, as far as reality (a fresh ``plan``) still allows.
+
+    What is idle goes where the agreed plan says, in its order; what runs already, where it goes.
+    ``differences`` of the result names what is not as agreed.  Raises ValueError, with one
+    sentence, if ``agreed`` is no plan or one for something else.
+    """
+    wanted = {migration.id: number for number, migration in enumerate(to_migrations(agreed))}
+    if agreed.get("source") != plan["source"]:
+        raise ValueError(f"It is a plan for {agreed.get('source')!r}, not for {plan['source']!r}.")
+    manner = agreed.get("share_servers", plan["share_servers"])
+    if manner != plan["share_servers"]:
+        raise ValueError(
+            f"It is a plan with share_servers {manner!r}, not {plan['share_servers']!r}."
+        )
+    differences: list[Reason] = []
+    migrations = {}
+    for entry in plan["migrations"]:
+        number = wanted.get(entry["id"])
+        if number is None:
+            differences.append(
+                Reason("new", f"{entry['label']} is at the source and not in the plan file")
+            )
+            continue
+        old = agreed["migrations"][number]
+        differences += _shares_differ(entry, old)
+        migrations[number] = entry
+        if entry["phase"] == IDLE:
+            migrations[number] = _as_agreed(entry, old)
+        elif entry["destination"] != old["destination"]:
+            differences.append(
+                Reason(
+                    "redirected",
+                    f"{entry['label']} migrates to {entry['destination']}, not to "
+                    f"{old['destination']}",
+                )
+            )
+    cannot = {entry["id"] for entry in plan["unplaced"] + plan["excluded"]}
+    for number, old in enumerate(agreed["migrations"]):
+        if number not in migrations and old["id"] not in cannot:
+            name = old.get("label") or old.get("name") or old["id"]
+            differences.append(Reason("gone", f"{name} is not at the source any more"))
+    followed = [migrations[number] for number in sorted(migrations)]
+    fresh = {entry["id"]: entry for entry in plan["migrations"]}
+    loads = under_way(inventory).loads
+    for migration in to_migrations({"version": VERSION, "migrations": followed}):
+        entry = fresh[migration.id]
+        if entry["phase"] == IDLE:
+            differences += [
+                Reason("not_possible", f"{entry['label']}: {reason.message}")
+                for reason in _start_blockers(inventory, migration, entry, loads)
+            ]
+    return {
+        **plan,
+        "pools": _with_moves(plan["pools"], followed),
+        "migrations": followed,
+        "differences": [one.as_dict() for one in differences],
+        "summary": {
+            **plan["summary"],
+            "migrations": len(followed),
+            "size_gb": sum(entry["size_gb"] for entry in followed),
+        },
+    }
+
+
+def _as_agreed(entry: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """What is idle, to where and how the agreed plan says."""
+    new = {
+        **entry,
+        "destination": old["destination"],
+        "options": {**entry["options"], **(old.get("options") or {})},
+    }
+    if entry["kind"] == SHARE_SERVER:
+        expected = {one["id"]: one.get("destination") for one in old.get("shares", ())}
+        new["shares"] = [{**one, "destination": expected.get(one["id"])} for one in entry["shares"]]
+    return new
+
+
+def _shares_differ(entry: Mapping[str, Any], old: Mapping[str, Any]) -> list[Reason]:
+    """What a share server has that it didn't have when the plan was made, and the other way."""
+    if entry["kind"] != SHARE_SERVER or "shares" not in old:
+        return []
+    now = {one["id"]: one["name"] or one["id"] for one in entry["shares"]}
+    then = {one["id"]: one.get("name") or one["id"] for one in old["shares"]}
+    came = [name for share_id, name in now.items() if share_id not in then]
+    went = [name for share_id, name in then.items() if share_id not in now]
+    return [
+        *(
+            Reason("new", f"{name} is on {entry['label']} and was not when the plan was made")
+            for name in came
+        ),
+        *(Reason("gone", f"{name} is not on {entry['label']} any more") for name in went),
+    ]
+
+
+def _start_blockers(
+    inventory: Inventory,
+    migration: Migration,
+    fresh: Mapping[str, Any],
+    loads: Mapping[str, Load],
+) -> list[Reason]:
+    if migration.kind == SHARE:
+        return start_blockers(inventory, migration, loads)
+    check = inventory.checks.get((migration.id, migration.destination or ""))
+    if migration.options != Options(**fresh["options"]):
+        check = None  # Manila was asked about other options
+    return server_start_blockers(inventory, migration, check, loads)
+
+
+def _with_moves(
+    pools: Sequence[Mapping[str, Any]], migrations: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The pools with what other moves bring and take; every share counted in full."""
+    coming, going = traffic(migrations)
+    listed = []
+    for pool in pools:
+        came, went = coming.get(pool["name"], 0), going.get(pool["name"], 0)
+        before, total, after = pool["used_percent_before"], pool["total_gb"], None
+        if before is not None and not isinstance(total, str) and total:
+            after = round(max(0.0, before + 100 * (came - went) / total), 1)
+        moves = {"planned_gb_in": came, "planned_gb_out": went, "used_percent_after": after}
+        listed.append({**pool, **moves})
+    return listed

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small cloud to plan with, and how to read what was planned."""
+
+from __future__ import annotations
+
+from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Instance,
+    Pool,
+    Service,
+    Share,
+    ShareNetwork,
+    ShareServer,
+    ShareType,
+)
+
+OLD = "n@old#p"
+ONE = "n@one#p"
+TWO = "n@two#p"
+
+
+def kind(name, **specs):
+    return ShareType(f"id-{name}", name, {"driver_handles_share_servers": "False", **specs})
+
+
+TYPES = (
+    kind("plain"),
+    kind("pinned", share_backend_name="OLD"),
+    kind("fast", disk="ssd"),
+    kind("thick", thin_provisioning="False"),
+    ShareType("id-servers", "servers", {"driver_handles_share_servers": "True"}),
+    kind("thickservers", driver_handles_share_servers="True", thin_provisioning="False"),
+)
+
+
+def pool(name, total=100, free=100, **more):
+    able = {
+        "driver_handles_share_servers": False,
+        "storage_protocol": "NFS",
+        "thin_provisioning": [True, False],
+        "share_backend_name": name.split("@")[1].split("#")[0].upper(),
+        **more.pop("able", {}),
+    }
+    return Pool(name, total, free, capabilities=able, **more)
+
+
+def share(number, size=10, host=OLD, type_name="plain", **more):
+    return Share(
+        **{
+            "id": f"s{number}",
+            "name": f"share {number}",
+            "size_gb": size,
+            "host": host,
+            "status": "available",
+            "protocol": "NFS",
+            "share_type_id": f"id-{type_name}",
+            **more,
+        }
+    )
+
+
+def instance(of, host=None, status="available", **more):
+    host = host or of.host
+    given = {"share_type_id": of.share_type_id, "share_server_id": of.share_server_id, **more}
+    return Instance(f"i-{of.id}-{host}", of.id, host, status, **given)
+
+
+def world(shares, pools=None, instances=None, **more):
+    pools = [pool(OLD), pool(ONE), pool(TWO)] if pools is None else pools
+    services = {one.backend: Service("manila-share", one.backend, "enabled", "up") for one in pools}
+    return Inventory(
+        **{
+            "shares": shares,
+            "instances": {one.id: [instance(one)] for one in shares} | (instances or {}),
+            "pools": pools,
+            "services": services,
+            "share_types": {one.id: one for one in TYPES},
+            **more,
+        }
+    )
+
+
+def moving(number, to, task_state="migration_driver_in_progress", **more):
+    """A share on its way, and its instances."""
+    one = share(number, status="migrating", task_state=task_state, **more)
+    return one, {one.id: [instance(one, status="migrating"), instance(one, to, "migrating_to")]}
+
+
+# -- share servers ---------------------------------------------------------------------------
+
+OLD2 = "n@old#q"
+ONE2 = "n@one#q"
+
+
+def server(number, host="n@old", status="active", **more):
+    return ShareServer(**{"id": f"v{number}", "host": host, "status": status, **NETWORK, **more})
+
+
+NETWORK = {"share_network_id": "net"}
+
+
+def aboard(number, on="v1", size=10, host=OLD, **more):
+    """A share on a share server."""
+    given = {"type_name": "servers", "share_server_id": on, **NETWORK, **more}
+    return share(number, size, host, **given)
+
+
+def server_pool(name, total=100, free=100, **more):
+    able = {"driver_handles_share_servers": True, **more.pop("able", {})}
+    return pool(name, total, free, able=able, **more)
+
+
+SERVER_POOLS = tuple(map(server_pool, (OLD, OLD2, ONE, ONE2, TWO)))
+
+
+def tenants(shares, servers=None, pools=SERVER_POOLS, **more):
+    """A cloud of share servers; by default of those that the shares are on."""
+    if servers is None:
+        servers = [server(one[1:]) for one in sorted({one.share_server_id for one in shares})]
+    given = {"networks": {"net": ShareNetwork("net"), "new": ShareNetwork("new")}, **more}
+    return world(shares, list(pools), servers=servers, **given)
+
+
+def going(number, to, task_state="migration_driver_in_progress", host="n@old", **more):
+    """A share server on its way, and the one that its migration makes."""
+    one = server(number, host, "server_migrating", task_state=task_state)
+    return [one, server(f"{number}x", to, "server_migrating_to", source_id=one.id, **more)]
+
+
+def places(plan):
+    return {one["id"]: one["destination"] for one in plan["migrations"]}
+
+
+def reasons(plan):
+    return {one["id"]: [reason["code"] for reason in one["reasons"]] for one in plan["unplaced"]}

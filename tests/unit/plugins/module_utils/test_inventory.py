@@ -1,0 +1,150 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is read of the cloud before a plan is made, and how many requests that takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
+from ansible_collections.manila.migration.plugins.module_utils.records import Service
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
+    OLD,
+    OLD2,
+    ONE,
+    SERVER_POOLS,
+    TWO,
+    aboard,
+    going,
+    pool,
+    server,
+    share,
+    tenants,
+    world,
+)
+
+
+class Cloud:
+    """Answers from an inventory, and writes down what it was asked."""
+
+    def __init__(self, inventory):
+        self.inventory = inventory
+        self.asked = []
+
+    def answer(self, what):
+        self.asked.append(what)
+        return list(getattr(self.inventory, what))
+
+    def services(self):
+        self.asked.append("services")
+        up = [Service("manila-scheduler", "n", "enabled", "up")]
+        return [*self.inventory.services.values(), *(up if self.inventory.scheduler_up else [])]
+
+    def instances(self, host=None):
+        self.asked.append("instances")
+        found = [one for several in self.inventory.instances.values() for one in several]
+        return [one for one in found if host is None or one.host.split("#")[0] == host]
+
+    def shares(self, **filters):
+        self.asked.append("shares " + " ".join(filters.values()))
+        return [
+            one
+            for one in self.inventory.shares
+            if not one.is_soft_deleted
+            and all(getattr(one, name) == value for name, value in filters.items())
+        ]
+
+    def soft_deleted_shares(self):
+        self.asked.append("deleted")
+        return [one for one in self.inventory.shares if one.is_soft_deleted]
+
+    def snapshots(self):
+        self.asked.append("snapshots")
+        return self.inventory.snapshot_statuses
+
+    def pools(self):
+        return self.answer("pools")
+
+    def share_servers(self):
+        return self.answer("servers")
+
+    def share_types(self):
+        self.asked.append("share_types")
+        return list(self.inventory.share_types.values())
+
+    def share_networks(self):
+        self.asked.append("networks")
+        return list(self.inventory.networks.values())
+
+    def grouped_servers(self):
+        return set(self.answer("grouped_servers"))
+
+
+def read(inventory, source="n@old"):
+    cloud = Cloud(inventory)
+    return read_inventory(cloud, source), cloud.asked
+
+
+PLAIN = ["services", "instances", f"shares {OLD}", "shares migrating", "pools", "snapshots"]
+
+
+def test_a_cloud_without_share_servers_is_asked_for_none():
+    found, asked = read(world([share(1), share(2, host=ONE)]))
+    assert asked == [*PLAIN, "share_types"]
+    assert [one.id for one in found.shares] == ["s1"]
+    assert list(found.instances) == ["s1"]
+
+
+def test_a_source_without_share_servers_in_a_cloud_that_has_some_costs_one_request_more():
+    pools = [pool(OLD), *SERVER_POOLS[2:]]
+    inventory = tenants([share(1)], [server(1, "n@one")], pools, grouped_servers={"v1"})
+    found, asked = read(inventory)
+    assert sorted(asked) == sorted([*PLAIN, "share_types", "servers"])
+    assert [one.id for one in found.servers] == ["v1"]
+    assert found.networks == {}
+    assert found.grouped_servers == frozenset()
+
+
+@pytest.mark.parametrize("pools", [SERVER_POOLS, [pool(ONE)]])
+def test_share_servers_of_the_source_bring_networks_and_groups(pools):
+    # A back end that the scheduler has forgotten shows its servers by its shares.
+    inventory = tenants([aboard(1)], pools=pools, grouped_servers={"v9"})
+    found, asked = read(inventory)
+    assert sorted(asked) == sorted(
+        [*PLAIN, "share_types", "servers", "networks", "grouped_servers"]
+    )
+    assert set(found.networks) == {"net", "new"}
+    assert found.grouped_servers == {"v9"}
+    assert [share.id for share, _host in found.aboard("v1")] == ["s1"]
+
+
+def test_servers_without_shares_are_read_too():
+    found, _asked = read(tenants([], [server(1), server(2, "n@one")]))
+    assert [one.id for one in found.servers] == ["v1", "v2"]
+    assert set(found.networks) == {"net", "new"}
+
+
+def test_shares_that_migrate_with_servers_are_read_wherever_they_are():
+    shares = [
+        aboard(1, host=OLD2),
+        aboard(2, "v2", host=ONE, status="server_migrating"),
+        aboard(3, "v3", host=ONE),
+        aboard(4, "v1", host=OLD, is_soft_deleted=True),
+    ]
+    found, asked = read(tenants(shares, [server(1), *going(2, "n@two", host="n@one")]))
+    assert asked.count("shares server_migrating") == 1
+    assert "deleted" in asked
+    assert {one.id for one in found.shares} == {"s1", "s2", "s4"}
+    assert [one.id for one, _host in found.aboard("v2")] == ["s2"]
+    assert {one.id: one.is_soft_deleted for one in found.shares}["s4"]
+
+
+def test_without_a_scheduler_pools_are_not_asked_for():
+    inventory = replace(tenants([aboard(1)]), scheduler_up=False)
+    found, asked = read(inventory)
+    assert "pools" not in asked
+    assert [one.id for one in found.servers] == ["v1"]
+    assert TWO not in found.pools_by_name
