@@ -552,6 +552,9 @@ def _advance_resting(
                 f"{migration.label} is available at {seen.host}, but its cancelled migration left "
                 f"{seen.copies} instances.",
             )
+        if track.ours and migration.kind == SHARE_SERVER:
+            # Manila may fail to lift the read-only access that it gave to the shares.
+            return replace(track, phase=CANCELLED, want=VERIFY)
         if track.ours:
             track = replace(track, phase=CANCELLED)
         return replace(track, outcome=REACHED)
@@ -982,11 +985,16 @@ def after(
         if message and action.verb == START and action.migration.kind == SHARE_SERVER:
             track = replace(track, refusal=(message, status_code))
     elif action.verb == VERIFY:
-        track = replace(track, look=True, facts_after=found or track.facts_after)
+        moved = track.phase == COMPLETED
+        ended_at = track.completed_at if moved else track.since
+        track = replace(track, look=True)
+        if moved:
+            track = replace(track, facts_after=found or track.facts_after)
         if outcome == ACCEPTED:
             track = replace(track, outcome=REACHED)
-        elif now - (track.completed_at or now) >= min(patience, SETTLING):
-            track = _fail(track, f"{label} was moved, but {message}.")
+        elif now - (ended_at or now) >= min(patience, SETTLING):
+            what = "was moved" if moved else "was cancelled and stays where it was"
+            track = _fail(track, f"{label} {what}, but {message}.")
     elif outcome == REFUSED:
         track = _fail(track, f"Manila refused to {action.verb} the migration of {label}: {message}")
         track = replace(track, status_code=status_code)
@@ -1004,6 +1012,15 @@ def after(
                 # Manila writes this state before it answers (share/api.py, migration_start).
                 track = replace(track, phase=COPYING, task_state="migration_starting", progress=0)
     return replace(memory, tracks={**memory.tracks, action.migration.id: track})
+
+
+def faults(migration: Migration, track: Track, found: Facts) -> list[str]:
+    """What is not as it should be at the end of a migration, each as half a sentence."""
+    if track.phase == CANCELLED:
+        unchanged = replace(migration, options=Options())
+        return differences(unchanged, None, found, migration.source)
+    destination = migration.destination or track.destination
+    return differences(migration, track.facts_before, found, destination)
 
 
 def differences(

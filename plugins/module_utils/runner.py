@@ -39,7 +39,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     after,
     as_record,
     decide,
-    differences,
+    faults,
     looks,
     refuses_cancel,
     refuses_complete,
@@ -331,8 +331,7 @@ class Runner:
         except CloudError as error:
             wrong = [f"it could not be checked: {error}"]
         else:
-            destination = migration.destination or track.destination
-            wrong = differences(migration, track.facts_before, found, destination)
+            wrong = faults(migration, track, found)
         self.memory = after(
             self.memory,
             action,

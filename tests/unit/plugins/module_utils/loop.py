@@ -225,11 +225,9 @@ class Loop:
         migration = action.migration
         track = self.track(migration.id)
         found = self._facts(migration)
-        if found is None:
-            wrong = ["it could not be checked"]
-        else:
-            destination = migration.destination or track.destination
-            wrong = engine.differences(migration, track.facts_before, found, destination)
+        wrong = ["it could not be checked"]
+        if found is not None:
+            wrong = engine.faults(migration, track, found)
         outcome = engine.REFUSED if wrong else engine.ACCEPTED
         self._tell(action, outcome, "; ".join(wrong), found=found)
         if outcome == engine.ACCEPTED:
@@ -301,6 +299,7 @@ class Loop:
             self._demand(7, successor.members, where + "it has no shares")
             for share_id, share in successor.members.items():
                 fine = share.status == "available" and share.rules == RULES
+                fine = fine and not share.unapplied
                 fine = fine and set(share.snapshots.values()) <= {"available"}
                 fine = fine and backend_of(share.host) == successor.host
                 self._demand(7, fine, where + f"{share_id} is {share}")
@@ -312,6 +311,12 @@ class Loop:
             self._demand(7, all(one.content == 1.0 for one in copies), where + "not whole")
         elif self.limits.goal == CANCELLED and source:
             self._demand(7, source.status != MOVING, where + f"{source.status} {source.task_state}")
+            if track.phase == CANCELLED:
+                fine = all(
+                    one.status == "available" and not one.unapplied
+                    for one in source.members.values()
+                )
+                self._demand(7, fine, where + f"its shares are {source.members}")
 
     def _check(self, action: Action, seen: Observation) -> None:
         migration, limits = action.migration, self.limits

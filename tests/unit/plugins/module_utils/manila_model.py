@@ -66,6 +66,7 @@ FAULTS: dict[str, str] = {
     "server_complete_fails": "a server's cutover fails: both servers are in error, with all shares",
     "server_cancel_fails": "the driver can't cancel: migration_cancel_in_progress for ever",
     "server_delete_fails": "a share server that is done with can't be removed: it is left in error",
+    "read_only_stays": "the shares of a server stay read-only, and Manila says that all is well",
     "stuck_start": "400, after the server's records were written as if it migrated",
     "double_start": "two starts of a server pass Manila's checks at once: it gets two destinations",
     "share_manager_killed": "a manila-share dies in the middle of what it does for share servers",
@@ -193,6 +194,7 @@ class Member:
     export: str
     status: str = "available"
     rules: frozenset[tuple[str, str, str]] = RULES
+    unapplied: frozenset[tuple[str, str]] = frozenset()
     snapshots: dict[str, str] = field(default_factory=dict)
 
 
@@ -548,6 +550,7 @@ class ShareServers(World):
                     status=one.status,
                     copies=1,
                     rules=one.rules,
+                    unapplied=one.unapplied,
                     snapshots=dict(one.snapshots),
                     exports=(one.export,),
                 )
@@ -716,6 +719,7 @@ class ShareServers(World):
         for member in source.members.values():
             member.host, member.export = f"{copy.host}#q", member.export + "-moved"
             self._hand_over(member)
+        self._lift(source)
         copy.members, source.members = source.members, {}
         self._write(source, task_state="migration_success", status="inactive")
         if self._rng.random() < 0.5:
@@ -726,6 +730,12 @@ class ShareServers(World):
         self._write(copy, task_state="migration_success", status="active")
         yield 1.0
         self._release(copy)
+
+    def _lift(self, server: Server) -> None:
+        """Access rules are no longer read-only, as far as anybody is told."""
+        if self.happens("read_only_stays"):
+            for member in server.members.values():
+                member.unapplied = frozenset({("ip 192.0.2.7 rw", "queued_to_apply")})
 
     def _fail_cutover(self, source: Server, copy: Server) -> None:
         for server in (source, copy):
@@ -752,6 +762,7 @@ class ShareServers(World):
         self._write(copy, task_state="migration_cancelled", status="inactive")
         yield 1.0
         self._release(source)
+        self._lift(source)
         self._write(source, task_state="migration_cancelled", status="active")
 
     # -- what other people do ----------------------------------------------------------------

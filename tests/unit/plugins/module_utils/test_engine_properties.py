@@ -100,6 +100,7 @@ TOGETHER = (
     frozenset({"server_setup_fails", "server_start_fails", "server_delete_fails"}),
     frozenset({"server_copy_fails", "server_complete_fails", "share_manager_away"}),
     frozenset({"stuck_start", "double_start"}),
+    frozenset({"read_only_stays"}),
     frozenset({"share_manager_killed"}),
     frozenset({"server_cancel_fails", "foreign_cancels"}),
     frozenset({"foreign_cancels", "foreign_completes", "share_manager_killed"}),

@@ -830,6 +830,34 @@ def test_cancelled_by_somebody_else_is_a_failure_of_ours():
     assert loop.track("s0").phase == CANCELLED
 
 
+def test_a_cancelled_server_whose_shares_stay_read_only_is_no_success():
+    """Manila fails to lift the read-only access that it gave them, and says that it is active."""
+    loop = story(goal=CANCELLED, faults=("read_only_stays",))
+    loop.manila.rest_server("s0", NEW)
+    loop.interval = 10.0
+    loop.run(4)
+    assert loop.track("s0").phase == CANCELLED
+    assert loop.track("s0").outcome is None  # it may take a moment
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error.startswith(
+        "share server s0 was cancelled and stays where it was, but share s0-share-0: the access "
+        "rule ip 192.0.2.7 rw is 'queued_to_apply', so clients may only be able to read"
+    )
+    assert_sentences(error)
+    assert engine.as_record(loop.plan[0], loop.track("s0"))["shares"] == []
+
+
+def test_a_moved_server_whose_shares_stay_read_only_is_no_success():
+    loop = story(goal=COMPLETED, faults=("read_only_stays",))
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert error.startswith(
+        "share server s0 was moved, but share s0-share-0: the access rule ip 192.0.2.7 rw is "
+        "'queued_to_apply'"
+    )
+
+
 # -- caps ------------------------------------------------------------------------------------
 
 
@@ -1281,10 +1309,35 @@ def test_a_refused_start_that_began_all_the_same_is_remembered(
     assert told(verb, outcome, kind, message=message, status_code=400).refusal == refusal
 
 
+def verified(track: Track, outcome: str, now: float, **more) -> Track:
+    memory = Memory({"s0": track})
+    action = Action(VERIFY, Migration("s0", OLD, NEW, kind=SHARE_SERVER))
+    return engine.after(memory, action, outcome, now, **more).tracks["s0"]
+
+
 def test_verification_is_told_of_servers_as_of_shares():
     found = replace(GOOD, members={})
-    track = told(VERIFY, REFUSED, message="it has no shares", found=found)
+    moved = Track(seen=True, ours=True, phase=COMPLETED, completed_at=1000.0)
+    track = verified(moved, REFUSED, 1000.0, message="it has no shares", found=found)
     assert (track.outcome, track.facts_after) == (None, found)
+
+
+def test_a_cancelled_server_whose_rules_stay_read_only_is_no_success():
+    """share/manager.py fails to apply them again, and calls them active."""
+    options = Options(new_share_network_id="net-2")
+    migration = Migration("s0", OLD, NEW, kind=SHARE_SERVER, options=options)
+    back = Track(seen=True, ours=True, phase=CANCELLED, since=1000.0)
+    good = replace(share(), host=f"{OLD}#p")
+    found = replace(GOOD, host=OLD, members={"a": good})
+    assert engine.faults(migration, back, found) == []
+    queued = replace(good, unapplied=frozenset({("ip 192.0.2.1", "queued_to_apply")}))
+    wrong = engine.faults(migration, back, replace(found, members={"a": queued}))
+    assert len(wrong) == 1 and "is 'queued_to_apply'" in wrong[0]
+    late = verified(back, REFUSED, 1120.0, message=wrong[0], found=found)
+    assert late.outcome == FAILED and late.facts_after is None
+    assert "was cancelled and stays where it was, but" in (late.error or "")
+    assert verified(back, REFUSED, 1119.0, message=wrong[0]).outcome is None
+    assert verified(back, ACCEPTED, 1001.0).outcome == REACHED
 
 
 def test_servers_of_others_cost_no_look_at_their_end():

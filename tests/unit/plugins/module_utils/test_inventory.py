@@ -10,13 +10,13 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
-from ansible_collections.manila.migration.plugins.module_utils.records import Service
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
     OLD,
     OLD2,
     ONE,
     SERVER_POOLS,
     TWO,
+    Cloud,
     aboard,
     going,
     pool,
@@ -25,62 +25,6 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planni
     tenants,
     world,
 )
-
-
-class Cloud:
-    """Answers from an inventory, and writes down what it was asked."""
-
-    def __init__(self, inventory):
-        self.inventory = inventory
-        self.asked = []
-
-    def answer(self, what):
-        self.asked.append(what)
-        return list(getattr(self.inventory, what))
-
-    def services(self):
-        self.asked.append("services")
-        up = [Service("manila-scheduler", "n", "enabled", "up")]
-        return [*self.inventory.services.values(), *(up if self.inventory.scheduler_up else [])]
-
-    def instances(self, host=None):
-        self.asked.append("instances")
-        found = [one for several in self.inventory.instances.values() for one in several]
-        return [one for one in found if host is None or one.host.split("#")[0] == host]
-
-    def shares(self, **filters):
-        self.asked.append("shares " + " ".join(filters.values()))
-        return [
-            one
-            for one in self.inventory.shares
-            if not one.is_soft_deleted
-            and all(getattr(one, name) == value for name, value in filters.items())
-        ]
-
-    def soft_deleted_shares(self):
-        self.asked.append("deleted")
-        return [one for one in self.inventory.shares if one.is_soft_deleted]
-
-    def snapshots(self):
-        self.asked.append("snapshots")
-        return self.inventory.snapshot_statuses
-
-    def pools(self):
-        return self.answer("pools")
-
-    def share_servers(self):
-        return self.answer("servers")
-
-    def share_types(self):
-        self.asked.append("share_types")
-        return list(self.inventory.share_types.values())
-
-    def share_networks(self):
-        self.asked.append("networks")
-        return list(self.inventory.networks.values())
-
-    def grouped_servers(self):
-        return set(self.answer("grouped_servers"))
 
 
 def read(inventory, source="n@old"):

@@ -361,8 +361,8 @@ class ServerCloud(FakeCloud):
         export = f"{place}:/a"
         return Facts(
             place,
-            "active" if self.moved else "server_migrating",
-            1 if self.moved else 2,
+            "active" if self.moved or "cancel" in self.sent else "server_migrating",
+            1 if self.moved or "cancel" in self.sent else 2,
             members={"a": Facts(f"{place}#p", "available", 1, exports=(export,), name="data")},
         )
 
