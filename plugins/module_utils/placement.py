@@ -147,6 +147,13 @@ class _Exclusions:
             self._met[hit] += 1
         return bool(hits)
 
+    def match_part(self, *wholes: str | None) -> bool:
+        """Whether something is left out as a part of these."""
+        hits = self._met.keys() & set(wholes)
+        for hit in hits:
+            self._met[hit] = 1
+        return bool(hits)
+
     def warnings(self) -> list[Reason]:
         """What was met more than once, and what wasn't met at all."""
         several = [
@@ -277,6 +284,9 @@ class _Planner:
                 continue
             names = [share_id, *(one.id for one in here), share.name if share else ""]
             excluded = self.exclusions.match(*names)
+            if not self.request.moves_servers:
+                servers = [one.share_server_id for one in here]
+                excluded = self.exclusions.match_part(*servers) or excluded
             berths = self._berths(share, here) if share else []
             if share and berths:
                 for server_id, host in berths:

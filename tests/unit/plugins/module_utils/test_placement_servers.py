@@ -425,6 +425,16 @@ def test_a_server_is_excluded_by_its_id_with_all_its_shares():
     )
 
 
+@pytest.mark.parametrize("source", ["n@old", OLD])
+def test_split_the_id_of_a_server_excludes_all_shares_on_it(source):
+    shares = [aboard(1), aboard(2), aboard(3, "v2")]
+    request = replace(SPLIT, source=source, exclude=["v1", "share 2"])
+    plan = make_plan(tenants(shares), request)
+    assert [one["id"] for one in plan["excluded"]] == ["s1", "s2"]
+    assert set(places(plan)) == {"s3"}
+    assert plan["warnings"] == []
+
+
 @pytest.mark.parametrize("word", ["share 1", "s1"])
 def test_an_excluded_share_keeps_its_server(word):
     plan = make_plan(tenants([aboard(1), aboard(2)]), replace(EMPTY, exclude=[word]))
