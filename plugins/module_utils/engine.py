@@ -1079,10 +1079,11 @@ def _share_differences(before: Facts | None, found: Facts) -> list[str]:
     else:
         # Their status may be a lie: Manila fails to lift the read-only access of a share server's
         # migration and calls it active (share/manager.py, _reset_read_only_access_rules_for_server).
-        for rule, state in sorted(found.unapplied):
+        if found.unapplied:
+            rules = ", ".join(f"{rule} ({state})" for rule, state in sorted(found.unapplied))
             wrong.append(
-                f"the access rule {rule} is {state!r}, so clients may only be able to read: any "
-                "change of a rule of this share makes Manila apply all of them"
+                f"access rules are not in force ({rules}), so clients may only be able to read: "
+                "any change of a rule of this share makes Manila apply all of them"
             )
     if before is not None:
         for lost in sorted(before.rules - found.rules):

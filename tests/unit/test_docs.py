@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.manila.migration.plugins.module_utils import engine
+from ansible_collections.manila.migration.plugins.module_utils import diagnosis, engine
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
 
 ROOT = Path(__file__).parents[2]
@@ -20,11 +20,15 @@ ROOT = Path(__file__).parents[2]
 def documented(heading: str) -> list[str]:
     page = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
     section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    return re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)
+    return re.findall(r"^\| `([a-z0-9_]+)` \|", section, re.MULTILINE)
 
 
 def test_codes_of_reasons_are_documented() -> None:
     assert documented("Why something can't move, or what to know before") == list(CODES)
+
+
+def test_codes_of_diagnoses_are_documented() -> None:
+    assert documented("What is wrong with a migration") == list(diagnosis.CODES)
 
 
 def test_codes_of_waiting_are_documented() -> None:

@@ -587,7 +587,7 @@ class ShareServers(World):
         source.refused = False
         # Nothing locks the records between these checks and this.
         self._write(source, task_state="migration_starting", status=MOVING)
-        if self.happens("stuck_start"):
+        if who == EVACUATION and self.happens("stuck_start"):
             source.refused = True
             raise Refused(400, "Share instance status must be available, but is error.")
         for member in source.members.values():
@@ -795,6 +795,12 @@ class ShareServers(World):
         self._count += 1
         left = Server(f"{server_id}-{self._count}", host, status, "migration_error", server_id)
         return self._keep(left)
+
+    def copy_on(self, copy: Server) -> None:
+        """The periodic task goes on with a destination, whatever its source is in."""
+        copy.content = 0.0
+        self._write(copy, task_state="migration_driver_in_progress")
+        self._push(self.pace.periodic, self._continue_server(copy))
 
     def rest_server(
         self, server_id: str, destination: str, task_state: str = PHASE1_DONE

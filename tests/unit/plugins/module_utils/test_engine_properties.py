@@ -83,6 +83,7 @@ DIRTY_SERVERS = (
     "stuck start",
     "stuck cancel",
     "stuck cutover",
+    "copied on beside a failed cancel",
     "in error",
     "source left",
 )
@@ -239,6 +240,8 @@ def _meet_server(manila: Manila, server_id: str, how: str, pool: int) -> Migrati
         server.refused = True
     elif how == "stuck cancel":
         manila.rest_server(server_id, destination, "migration_cancel_in_progress")
+    elif how == "copied on beside a failed cancel":
+        manila.copy_on(manila.rest_server(server_id, destination, "migration_cancel_in_progress"))
     elif how == "stuck cutover":
         manila.rest_server(server_id, destination, "migration_completing")
     elif how == "in error":
@@ -496,11 +499,17 @@ def test_killed_between_two_requests(world, kills):
         assert_moved(loop.manila, migration)
 
 
-@histories(150)
+@histories(100)
 @given(
-    world=worlds(goals=(COMPLETED,), others=0),
+    world=worlds(
+        states=("copied by driver", "copied by host", "fresh"),
+        servers=("copied", "fresh"),
+        goals=(COMPLETED,),
+        others=0,
+        interval=20.0,
+    ),
     kills=st.lists(
-        st.tuples(st.integers(0, 10), st.sampled_from((SOURCE, *POOLS)), st.integers(5, 900)),
+        st.tuples(st.integers(0, 3), st.sampled_from((SOURCE, *POOLS)), st.integers(5, 900)),
         min_size=1,
         max_size=3,
     ),

@@ -841,8 +841,8 @@ def test_a_cancelled_server_whose_shares_stay_read_only_is_no_success():
     outcome, error = ends(loop)
     assert outcome == FAILED
     assert error.startswith(
-        "share server s0 was cancelled and stays where it was, but share s0-share-0: the access "
-        "rule ip 192.0.2.7 rw is 'queued_to_apply', so clients may only be able to read"
+        "share server s0 was cancelled and stays where it was, but share s0-share-0: access rules "
+        "are not in force (ip 192.0.2.7 rw (queued_to_apply)), so clients may only be able to read"
     )
     assert_sentences(error)
     assert engine.as_record(loop.plan[0], loop.track("s0"))["shares"] == []
@@ -853,8 +853,8 @@ def test_a_moved_server_whose_shares_stay_read_only_is_no_success():
     outcome, error = ends(loop)
     assert outcome == FAILED
     assert error.startswith(
-        "share server s0 was moved, but share s0-share-0: the access rule ip 192.0.2.7 rw is "
-        "'queued_to_apply'"
+        "share server s0 was moved, but share s0-share-0: access rules are not in force "
+        "(ip 192.0.2.7 rw (queued_to_apply))"
     )
 
 
@@ -1332,7 +1332,7 @@ def test_a_cancelled_server_whose_rules_stay_read_only_is_no_success():
     assert engine.faults(migration, back, found) == []
     queued = replace(good, unapplied=frozenset({("ip 192.0.2.1", "queued_to_apply")}))
     wrong = engine.faults(migration, back, replace(found, members={"a": queued}))
-    assert len(wrong) == 1 and "is 'queued_to_apply'" in wrong[0]
+    assert len(wrong) == 1 and "not in force (ip 192.0.2.1 (queued_to_apply))" in wrong[0]
     late = verified(back, REFUSED, 1120.0, message=wrong[0], found=found)
     assert late.outcome == FAILED and late.facts_after is None
     assert "was cancelled and stays where it was, but" in (late.error or "")

@@ -750,7 +750,7 @@ def clouds(draw):
     for number in range(draw(st.sampled_from([3, 4, 5, 2, 1, 0]))):
         status = draw(st.sampled_from(["active"] * 14 + ["error", "inactive"]))
         servers.append(server(number, status=status))
-        for _ in range(draw(st.sampled_from([3, 4, 5, 2, 1, 0]))):
+        for _unused in range(draw(st.sampled_from([3, 4, 5, 2, 1, 0]))):
             shares.append(
                 aboard(
                     len(shares),
@@ -762,7 +762,7 @@ def clouds(draw):
                     snapshot_id=draw(st.sampled_from([None, None, "snapshot"])),
                 )
             )
-    for _ in range(draw(st.integers(0, 3))):
+    for _unused in range(draw(st.integers(0, 3))):
         lone = {"type_name": draw(st.sampled_from(LONE)), "size": draw(st.integers(1, 25))}
         shares.append(share(len(shares), **lone))
     if draw(st.booleans()):
@@ -776,7 +776,7 @@ def clouds(draw):
             )
         )
         servers += going(9, draw(st.sampled_from(["n@one", "n@three"])), task_state)
-        for _ in range(draw(st.integers(1, 2))):
+        for _unused in range(draw(st.integers(1, 2))):
             status = "server_migrating"
             shares.append(aboard(len(shares), "v9", draw(st.integers(1, 15)), status=status))
     inventory = tenants(shares, servers, pools)

@@ -351,7 +351,7 @@ class ServerCloud(FakeCloud):
         self.asked.append("services")
         return super().services()
 
-    def progress(self, kind: str, subject: str) -> int:
+    def progress(self, kind: str, share_id: str) -> int:
         self.asked.append(f"progress of {kind}")
         return 40
 
