@@ -1076,15 +1076,14 @@ def _share_differences(before: Facts | None, found: Facts) -> list[str]:
         wrong.append("it has no export location")
     if found.rules_status != "active":
         wrong.append(f"its access rules are {found.rules_status!r}")
-    else:
+    elif found.unapplied:
         # Their status may be a lie: Manila fails to lift the read-only access of a share server's
         # migration and calls it active (share/manager.py, _reset_read_only_access_rules_for_server).
-        if found.unapplied:
-            rules = ", ".join(f"{rule} ({state})" for rule, state in sorted(found.unapplied))
-            wrong.append(
-                f"access rules are not in force ({rules}), so clients may only be able to read: "
-                "any change of a rule of this share makes Manila apply all of them"
-            )
+        rules = ", ".join(f"{rule} ({state})" for rule, state in sorted(found.unapplied))
+        wrong.append(
+            f"access rules are not in force ({rules}), so clients may only be able to read: any "
+            "change of a rule of this share makes Manila apply all of them"
+        )
     if before is not None:
         for lost in sorted(before.rules - found.rules):
             wrong.append(f"the access rule {' '.join(lost)} is missing")

@@ -36,6 +36,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila
     FAULTS,
     FOREIGNER,
     Manila,
+    Pace,
 )
 
 SOURCE = "old@array#slow"
@@ -133,7 +134,9 @@ class World:
 
     def build(self) -> Loop:
         rng = random.Random(self.seed)
-        manila = Manila((SOURCE, *POOLS), faults=self.faults, seed=self.seed)
+        # Slow enough that polls fall into every step of Manila's, or so fast that they jump over.
+        pace = Pace(step=rng.choice((5.0, 15.0)))
+        manila = Manila((SOURCE, *POOLS), faults=self.faults, seed=self.seed, pace=pace)
         plan = [
             _meet(manila, f"share-{number}", *share) for number, share in enumerate(self.shares)
         ]
