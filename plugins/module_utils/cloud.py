@@ -28,6 +28,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Pool,
     Service,
     Share,
+    ShareServer,
     ShareType,
     backend_of,
 )
@@ -246,6 +247,14 @@ class Cloud:
             f"the instances of {share_id}",
         )
         return [_instance(instance) for instance in listed]
+
+    def share_servers(self) -> list[ShareServer]:
+        """All share servers: one request.
+
+        Sends no filter: Manila answers an unknown one, ``limit`` too, with an empty list.
+        """
+        listed = self._get("/share-servers", "share_servers", "the list of share servers")
+        return [_share_server(one) for one in listed]
 
     def migrating(self) -> list[Observation]:
         """What migrates in the whole cloud, whoever started it: one request."""
@@ -489,6 +498,16 @@ def _instance(body: Mapping[str, Any]) -> Instance:
         replica_state=body.get("replica_state"),
         created_at=body.get("created_at"),
         updated_at=body.get("updated_at"),
+    )
+
+
+def _share_server(body: Mapping[str, Any]) -> ShareServer:
+    return ShareServer(
+        id=body["id"],
+        host=body.get("host") or "",
+        status=body["status"],
+        task_state=body.get("task_state"),
+        source_id=body.get("source_share_server_id"),
     )
 
 

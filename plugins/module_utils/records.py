@@ -84,6 +84,18 @@ class Share:
 
 
 @dataclass(frozen=True)
+class ShareServer:
+    """A share server.  ``host`` is its back end, ``host@backend``."""
+
+    id: str
+    host: str
+    status: str
+    task_state: str | None = None
+    source_id: str | None = None
+    """Of the destination of a migration: the server that it was made from.  It is kept for ever."""
+
+
+@dataclass(frozen=True)
 class ShareType:
     """A share type with its extra specs, values as Manila keeps them: strings."""
 

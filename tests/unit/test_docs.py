@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.manila.migration.plugins.module_utils import engine
+from ansible_collections.manila.migration.plugins.module_utils import engine, restarts
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
 
 ROOT = Path(__file__).parents[2]
@@ -33,9 +33,24 @@ def test_codes_of_waiting_are_documented() -> None:
     assert used == set(documented("What a migration waits for"))
 
 
-def test_every_module_is_in_the_action_group() -> None:
+def test_what_forbids_a_restart_is_documented() -> None:
+    heading = "What forbids the restart of a service"
+    page = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8").split(f"## {heading}\n", 1)[1]
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]*[^| ]) \|$", page, re.MULTILINE))
+    assert told == restarts.CODES
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", page, re.MULTILINE)
+    for column, binary in enumerate(("manila-data", "manila-share", "manila-scheduler"), start=1):
+        table = {row[0]: row[column].strip(" `") for row in rows if row[column].strip()}
+        assert table == restarts.FORBIDDEN[binary]
+
+
+def test_every_module_that_takes_a_cloud_is_in_the_action_group() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    modules = {
+        path.stem
+        for path in (ROOT / "plugins" / "modules").glob("*.py")
+        if "openstack.cloud.openstack" in path.read_text(encoding="utf-8")
+    }
     assert set(runtime["action_groups"]["all"]) == modules
 
 
