@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    AccessRule,
     Capacity,
     Facts,
     Instance,
@@ -334,6 +335,19 @@ class Cloud:
             ),
         )
 
+    def access_rules(self, share_id: str) -> list[AccessRule]:
+        """The access rules of one share."""
+        rules = self._get(
+            "/share-access-rules",
+            "access_list",
+            f"the access rules of {share_id}",
+            share_id=share_id,
+        )
+        return [
+            AccessRule(one["id"], one["access_type"], one["access_to"], one["state"])
+            for one in rules
+        ]
+
     def snapshot_counts(self) -> dict[str, int]:
         """How many snapshots each share has, of all projects."""
         counts: dict[str, int] = {}
@@ -440,6 +454,10 @@ class Cloud:
     def cancel(self, share_id: str) -> None:
         """Cancel a share's migration.  Raises Refused or Unknown."""
         self._act(lambda: self._client.shares.migration_cancel(share_id))
+
+    def deny(self, share_id: str, rule_id: str) -> None:
+        """Take an access rule away from a share.  Raises Refused or Unknown."""
+        self._act(lambda: self._client.shares.deny(share_id, rule_id))
 
     def enable_service(self, host: str) -> None:
         """Let the scheduler place shares at a back end again.  Raises Refused or Unknown."""

@@ -84,6 +84,16 @@ class Share:
 
 
 @dataclass(frozen=True)
+class AccessRule:
+    """Who may access a share."""
+
+    id: str
+    access_type: str
+    access_to: str
+    state: str
+
+
+@dataclass(frozen=True)
 class ShareServer:
     """A share server.  ``host`` is its back end, ``host@backend``."""
 

@@ -154,6 +154,10 @@ options:
   type: dict
   returned: when nothing is wrong
   sample: {"DEFAULT": {"data_node_access_ips": "192.0.2.10"}}
+differs:
+  description: Whether options of the file are not what they shall be, or were not; RV(ignore:changed) may be about its mode alone.
+  type: bool
+  returned: when nothing is wrong
 problems:
   description: Everything that is wrong, a sentence each. The message of the failure holds them all.
   type: list
@@ -224,16 +228,18 @@ class DataServiceConfig:
         before = data_service.values(text) if self.ini else self._from_yaml(text)
         for note in data_service.notes(self.options, self.backends, protocols):
             self.module.warn(note)
-        changed = bool(self.path) and after != text
-        if changed:
+        changed = differs = bool(self.path) and after != text
+        if differs:
             self._validate(wanted)
-            if not self.module.check_mode:
-                self._write(after)
+        # First, so that what is written is not, not for a moment, readable for more than it shall be.
         if self.path and os.path.exists(self.path):
             arguments = self.module.load_file_common_arguments(params, path=self.path)
             changed = self.module.set_fs_attributes_if_different(arguments, changed)
+        if differs and not self.module.check_mode:
+            self._write(after)
         self.module.exit_json(
             changed=changed,
+            differs=differs,
             options={
                 group: {name: data_service.mask(value) for name, value in given.items()}
                 for group, given in wanted.items()
