@@ -73,8 +73,7 @@ EXAMPLES = r"""
 
 - name: Say what stands in the way
   ansible.builtin.debug:
-    msg: "{{ check.blockers | map(attribute='message') }}"
-  when: not check.safe
+    msg: "{{ check.blockers | map(attribute='message') | join('; ') or 'nothing' }}"
 
 - name: Wait until the manila-share of a node may be restarted, with all its back ends
   manila.migration.service_restart_check:

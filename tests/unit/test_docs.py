@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.manila.migration.plugins.module_utils import engine, restarts
+from ansible_collections.manila.migration.plugins.module_utils import data_service, engine, restarts
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +52,30 @@ def test_every_module_that_takes_a_cloud_is_in_the_action_group() -> None:
         if "openstack.cloud.openstack" in path.read_text(encoding="utf-8")
     }
     assert set(runtime["action_groups"]["all"]) == modules
+
+
+def test_every_option_of_the_data_service_is_in_its_table_and_a_variable() -> None:
+    folder = ROOT / "roles" / "data_service"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.*) \| (.*) \| (manila-\w+) \| `(.*)` \|$", page, re.MULTILINE
+    )
+    assert rows == [
+        (
+            one.name,
+            f"`{one.default}`" if one.default else "none",
+            one.group,
+            one.service,
+            one.source,
+        )
+        for one in data_service.OPTIONS
+    ]
+    specs = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    variables = specs["argument_specs"]["main"]["options"]
+    call = (folder / "tasks" / "options.yml").read_text(encoding="utf-8")
+    for one in data_service.OPTIONS:
+        if not one.per_backend:
+            assert f"data_service_{one.name}" in variables and f" {one.name}: " in call
 
 
 @pytest.mark.parametrize("role", [path.name for path in (ROOT / "roles").iterdir()])
