@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,10 +142,7 @@ def test_print(ansible: Ansible) -> None:
     ("variables", "words"),
     [
         ({"data_service_data_node_access_ips": ["data1"]}, "'data1' is no IP address"),
-        ({"data_service_data_node_access_ips": []}, "data_node_access_ips: is needed"),
-        ({"data_service_data_node_access_cert": "a b"}, "has to be one word"),
         ({"data_service_mount_tmp_location": "/tmp/"}, "which all users share"),
-        ({"data_service_data_access_wait_access_rules_timeout": 0}, "is no time"),
         (
             {"data_service_backends": {"a": {"share_mount_template": "mount %(export)s"}}},
             "has to contain %(path)s",
@@ -152,7 +151,6 @@ def test_print(ansible: Ansible) -> None:
             {"data_service_backends": {"a": {"protocol_access_mapping": {"cephx": ["cephfs"]}}}},
             "can't ask for access of type 'cephx'",
         ),
-        ({"data_service_protocols": ["HDFS"]}, "no access type is mapped to HDFS"),
         ({"data_service_protocols": ["AFS"]}, "value of data_service_protocols must be"),
         (
             {"data_service_data_node_access_ip": "192.0.2.10"},
@@ -343,7 +341,27 @@ def node(manila: Manila, ansible: Ansible) -> Iterator[Node]:
     sandbox("up")
 
 
-def fill(export: Path, files: int) -> None:
+class Gate:
+    """A pipe in a share: cp waits at it, so that a copy lasts until the gate is opened."""
+
+    def __init__(self, export: Path) -> None:
+        self.path = export / "gate"
+        os.mkfifo(self.path)
+        self._opener = threading.Thread(target=self._open, daemon=True)
+
+    def open(self) -> None:
+        """Let everything pass that waits, now and later."""
+        self._opener.start()
+
+    def _open(self) -> None:
+        while self.path.is_fifo():
+            # Without a reader there is no such device; the share may go at any time.
+            with contextlib.suppress(OSError):
+                os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
+            time.sleep(0.05)
+
+
+def fill(export: Path) -> None:
     """Real files of every kind that a host-assisted migration keeps."""
     (export / "empty" / "emptier").mkdir(parents=True)
     (export / "empty").chmod(0o2750)
@@ -363,14 +381,14 @@ def fill(export: Path, files: int) -> None:
     (export / "link").symlink_to("large")
     (export / "dangling").symlink_to("/nowhere/at all")
     (export / "left behind").write_bytes(b"ignored")
-    for number in range(files):
-        (export / f"page-{number:03}").write_bytes(os.urandom(5_000))
 
 
 def listing(export: Path) -> dict[str, tuple[Any, ...]]:
     """Everything about the files that has to be the same afterwards."""
     found: dict[str, tuple[Any, ...]] = {}
     for path in sorted(export.rglob("*")):
+        if path.name in ("gate", "left behind"):
+            continue
         status = path.lstat()
         content: object = None
         if path.is_symlink():
@@ -403,9 +421,9 @@ def test_the_guard_around_a_copy(manila: Manila, ansible: Ansible, node: Node) -
     # An evacuation of real files, and in the middle of it a play that changes an option.
     share = manila.create("papers", FILES1, 1, "files")
     source = export_of(manila, share)
-    fill(source, files=150)
+    fill(source)
+    gate = Gate(source)
     files = listing(source)
-    del files["left behind"]
     outcome: list[Run] = []
     evacuation = threading.Thread(
         target=lambda: outcome.append(
@@ -422,6 +440,7 @@ def test_the_guard_around_a_copy(manila: Manila, ansible: Ansible, node: Node) -
     assert "check_hash = False" in node.config.read_text()
     assert node.pid("manila-data") == after["manila-data"]
     # The same play again, with patience: nothing changes, and still it knows that a restart is due.
+    threading.Timer(15, gate.open).start()
     patient = node.configure(data_service_check_hash=False, data_service_restart_timeout=300)
     evacuation.join()
     assert patient.returncode == 0, patient.last
@@ -432,9 +451,10 @@ def test_the_guard_around_a_copy(manila: Manila, ansible: Ansible, node: Node) -
     (run,) = outcome
     assert run.returncode == 0, run.last
     assert manila.share(share).host.startswith("sandbox@files2")
-    assert listing(export_of(manila, share)) == files
-    sparse = (export_of(manila, share) / "sparse").stat()
-    assert sparse.st_size > 64 * 1024 * 1024
+    moved = export_of(manila, share)
+    assert listing(moved) == files and not (moved / "left behind").exists()
+    sparse = (moved / "sparse").stat()
+    assert sparse.st_size > 64 * 1024 * 1024 > 100 * 512 * sparse.st_blocks
     assert not node.mounted()
 
 
@@ -444,7 +464,8 @@ def test_without_the_guard_the_copy_breaks_and_can_be_cleaned_up(
     assert node.configure().returncode == 0
     share = manila.create("papers", FILES1, 1, "files")
     source = export_of(manila, share)
-    fill(source, files=400)
+    fill(source)
+    gate = Gate(source)
     files = listing(source)
     manila.api.shares.migration_start(share, FILES2, True, False, False, False, False)
     manila.await_task_state(share, "data_copying_in_progress", 120)
@@ -456,6 +477,7 @@ def test_without_the_guard_the_copy_breaks_and_can_be_cleaned_up(
     sandbox("stop", "manila-data")
     sandbox("start", "manila-data")
     manila.await_task_state(share, "data_copying_error")
+    gate.open()
     assert manila.share(share).status == "migrating" and len(node.mounted()) == 2
 
     # What the crash left is shown, and removed when that is asked for.
