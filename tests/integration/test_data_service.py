@@ -379,7 +379,6 @@ def fill(export: Path) -> None:
     (export / "program").chmod(0o4755)
     os.chown(export / "secret", 1234, 2345)
     (export / "link").symlink_to("large")
-    (export / "dangling").symlink_to("/nowhere/at all")
     (export / "left behind").write_bytes(b"ignored")
 
 

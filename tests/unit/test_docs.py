@@ -89,3 +89,25 @@ def test_defaults_of_a_role_are_as_documented(role: str) -> None:
         name: value for name, value in defaults.items() if name not in computed
     }
     assert set(defaults) <= set(options)
+
+
+def test_packages_of_the_data_service_are_as_documented() -> None:
+    folder = ROOT / "roles" / "data_service"
+    known = yaml.safe_load((folder / "vars" / "main.yml").read_text(encoding="utf-8"))
+    packages = known["data_service_packages"]
+    page = (folder / "README.md").read_text(encoding="utf-8").split("## Protocols\n", 1)[1]
+    rows = re.findall(
+        r"^\| ([A-Z, ]+) \| ([^|]*) \| ([^|]*) \|", page.split("\n## ", 1)[0], re.MULTILINE
+    )
+    told: dict[str, dict[str, list[str]]] = {"Debian": {}, "RedHat": {}}
+    for protocols, *columns in rows:
+        for protocol in protocols.split(", "):
+            for family, cell in zip(told, columns, strict=True):
+                told[family][protocol] = re.findall(r"`([\w-]+)`", cell)
+    assert told == packages
+    specs = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    choices = specs["argument_specs"]["main"]["options"]["data_service_protocols"]["choices"]
+    for family in packages:
+        assert sorted(packages[family]) == sorted(choices)
+        assert set(known["data_service_units"][family]) == {"manila-data", "manila-share"}
+        assert known["data_service_own_package"][family]
