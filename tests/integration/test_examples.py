@@ -23,7 +23,7 @@ NAMES = {
     '"22:00"': '"00:00"',  # the window is open now
     '"05:00"': '"23:59:59"',
     "host: stor1\n": "host: sandbox\n",
-    "/etc/manila/manila.conf": "{{ playbook_dir }}/manila.conf",
+    "path: /etc/manila/manila.conf": 'path: "{{ playbook_dir }}/manila.conf"',
 }
 
 
