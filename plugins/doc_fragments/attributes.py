@@ -25,6 +25,17 @@ notes:
   - Works with Manila 15 (Zed, API 2.73) and newer. Tested with Manila 23.
 """
 
+    STANDALONE = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+"""
+
     ACTIONGROUP = r"""
 options: {}
 attributes:

@@ -28,6 +28,7 @@ from ansible_collections.manila.migration.plugins.module_utils.observation impor
     observe_share,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    AccessRule,
     Capacity,
     Compatibility,
     Facts,
@@ -398,7 +399,7 @@ class Cloud:
 
     def _facts(self, share: Share, copies: int) -> Facts:
         share_id = share.id
-        rules = self._rules(share_id)
+        rules = self.access_rules(share_id)
         snapshots = self.snapshots_of(share_id)
         exports = self._get(
             f"/shares/{quote(share_id, safe='')}/export_locations",
@@ -412,9 +413,7 @@ class Cloud:
             name=share.name,
             share_type_id=share.share_type_id,
             share_network_id=share.share_network_id,
-            rules=frozenset(
-                (rule["access_type"], rule["access_to"], rule["access_level"]) for rule in rules
-            ),
+            rules=frozenset((rule.access_type, rule.access_to, rule.level) for rule in rules),
             rules_status=share.access_rules_status,
             unapplied=_unapplied(rules),
             snapshots={snapshot.id: snapshot.status for snapshot in snapshots},
@@ -425,11 +424,21 @@ class Cloud:
 
     def unapplied_rules(self, share_id: str) -> frozenset[tuple[str, str]]:
         """The access rules of a share that are not in force as listed, each with its state."""
-        return _unapplied(self._rules(share_id))
+        return _unapplied(self.access_rules(share_id))
 
-    def _rules(self, share_id: str) -> list[Any]:
+    def access_rules(self, share_id: str) -> list[AccessRule]:
+        """The access rules of one share."""
         path, what = "/share-access-rules", f"the access rules of {share_id}"
-        return list(self._get(path, "access_list", what, share_id=share_id))
+        return [
+            AccessRule(
+                id=one.get("id") or "",
+                access_type=one["access_type"],
+                access_to=one["access_to"],
+                state=one.get("state") or "active",
+                level=one["access_level"],
+            )
+            for one in self._get(path, "access_list", what, share_id=share_id)
+        ]
 
     def snapshots_of(self, share_id: str) -> list[Snapshot]:
         """The snapshots of one share."""
@@ -580,6 +589,10 @@ class Cloud:
         }
         return managers[kind]
 
+    def deny(self, share_id: str, rule_id: str) -> None:
+        """Take an access rule away from a share.  Raises Refused or Unknown."""
+        self._act(lambda: self._client.shares.deny(share_id, rule_id))
+
     def enable_service(self, host: str) -> None:
         """Let the scheduler place shares at a back end again.  Raises Refused or Unknown."""
         self._act(lambda: self._client.services.enable(host, SHARE_MANAGER))
@@ -641,11 +654,11 @@ def _instance(body: Mapping[str, Any]) -> Instance:
     )
 
 
-def _unapplied(rules: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
+def _unapplied(rules: Iterable[AccessRule]) -> frozenset[tuple[str, str]]:
     return frozenset(
-        (f"{rule['access_type']} {rule['access_to']}", rule["state"])
+        (f"{rule.access_type} {rule.access_to}", rule.state)
         for rule in rules
-        if rule.get("state", "active") != "active"
+        if rule.state != "active"
     )
 
 

@@ -94,6 +94,17 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class AccessRule:
+    """Who may access a share.  ``state`` is ``active`` where the back end has it in force."""
+
+    id: str
+    access_type: str
+    access_to: str
+    state: str = "active"
+    level: str = ""
+
+
+@dataclass(frozen=True)
 class ShareServer:
     """A share server.  ``host`` is its back end, ``host@backend``."""
 

@@ -22,6 +22,8 @@ NAMES = {
     "new_share_type: array9": "new_share_type: replacement",
     '"22:00"': '"00:00"',  # the window is open now
     '"05:00"': '"23:59:59"',
+    "host: stor1\n": "host: sandbox\n",
+    "path: /etc/manila/manila.conf": 'path: "{{ playbook_dir }}/manila.conf"',
 }
 
 
@@ -31,12 +33,14 @@ NAMES = {
         ["share_service"],
         ["share_migration", "share_migration_info"],
         ["evacuation_plan", "evacuation"],
+        ["service_restart_check", "data_service_rules", "data_service_config"],
     ],
     ids="-".join,
 )
 def test_examples(manila: Manila, ansible: Ansible, modules: list[str]) -> None:
     manila.create("projects", ALPHA, share_type="pinned-alpha")
     manila.create("scratch", ALPHA)
+    (ansible.folder / "manila.conf").write_text("[DEFAULT]\n[array7]\n")
     run_examples(ansible, modules, NAMES)
 
 

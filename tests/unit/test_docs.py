@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.manila.migration.plugins.module_utils import diagnosis, engine
+from ansible_collections.manila.migration.plugins.module_utils import (
+    data_service,
+    diagnosis,
+    engine,
+    restarts,
+)
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
 
 ROOT = Path(__file__).parents[2]
@@ -37,10 +42,49 @@ def test_codes_of_waiting_are_documented() -> None:
     assert used == set(documented("What a migration waits for"))
 
 
-def test_every_module_is_in_the_action_group() -> None:
+def test_what_forbids_a_restart_is_documented() -> None:
+    heading = "What forbids the restart of a service"
+    page = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8").split(f"## {heading}\n", 1)[1]
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]*[^| ]) \|$", page, re.MULTILINE))
+    assert told == restarts.CODES
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", page, re.MULTILINE)
+    for column, binary in enumerate(("manila-data", "manila-share", "manila-scheduler"), start=1):
+        table = {row[0]: row[column].strip(" `") for row in rows if row[column].strip()}
+        assert table == restarts.FORBIDDEN[binary]
+
+
+def test_every_module_that_takes_a_cloud_is_in_the_action_group() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    modules = {
+        path.stem
+        for path in (ROOT / "plugins" / "modules").glob("*.py")
+        if "openstack.cloud.openstack" in path.read_text(encoding="utf-8")
+    }
     assert set(runtime["action_groups"]["all"]) == modules
+
+
+def test_every_option_of_the_data_service_is_in_its_table_and_a_variable() -> None:
+    folder = ROOT / "roles" / "data_service"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.*) \| (.*) \| (manila-\w+) \| `(.*)` \|$", page, re.MULTILINE
+    )
+    assert rows == [
+        (
+            one.name,
+            f"`{one.default}`" if one.default else "none",
+            one.group,
+            one.service,
+            one.source,
+        )
+        for one in data_service.OPTIONS
+    ]
+    specs = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    variables = specs["argument_specs"]["main"]["options"]
+    call = (folder / "tasks" / "options.yml").read_text(encoding="utf-8")
+    for one in data_service.OPTIONS:
+        if not one.per_backend:
+            assert f"data_service_{one.name}" in variables and f" {one.name}: " in call
 
 
 @pytest.mark.parametrize("role", [path.name for path in (ROOT / "roles").iterdir()])
@@ -54,3 +98,25 @@ def test_defaults_of_a_role_are_as_documented(role: str) -> None:
         name: value for name, value in defaults.items() if name not in computed
     }
     assert set(defaults) <= set(options)
+
+
+def test_packages_of_the_data_service_are_as_documented() -> None:
+    folder = ROOT / "roles" / "data_service"
+    known = yaml.safe_load((folder / "vars" / "main.yml").read_text(encoding="utf-8"))
+    packages = known["data_service_packages"]
+    page = (folder / "README.md").read_text(encoding="utf-8").split("## Protocols\n", 1)[1]
+    rows = re.findall(
+        r"^\| ([A-Z, ]+) \| ([^|]*) \| ([^|]*) \|", page.split("\n## ", 1)[0], re.MULTILINE
+    )
+    told: dict[str, dict[str, list[str]]] = {"Debian": {}, "RedHat": {}}
+    for protocols, *columns in rows:
+        for protocol in protocols.split(", "):
+            for family, cell in zip(told, columns, strict=True):
+                told[family][protocol] = re.findall(r"`([\w-]+)`", cell)
+    assert told == packages
+    specs = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    choices = specs["argument_specs"]["main"]["options"]["data_service_protocols"]["choices"]
+    for family in packages:
+        assert sorted(packages[family]) == sorted(choices)
+        assert set(known["data_service_units"][family]) == {"manila-data", "manila-share"}
+        assert known["data_service_own_package"][family]

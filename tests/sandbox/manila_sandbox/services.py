@@ -147,6 +147,9 @@ class Services:
             arguments += ["--config-file", str(etc / "manila.conf")]
         if backend:
             arguments += ["--config-file", str(etc / f"{backend}.conf")]
+        if name != "keystone" and (etc / "local.conf").exists():
+            # never written here: for those who configure the services themselves
+            arguments += ["--config-file", str(etc / "local.conf")]
         return arguments
 
     def _launcher(self) -> list[str]:

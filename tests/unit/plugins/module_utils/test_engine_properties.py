@@ -86,7 +86,8 @@ DIRTY_SERVERS = (
     "stuck cutover",
     "copied on beside a failed cancel",
     "in error",
-    "source left",
+    "source in error",
+    "source not removed",
 )
 
 ALL = (CLEAN + DIRTY, CLEAN_SERVERS + DIRTY_SERVERS)
@@ -145,7 +146,7 @@ class World:
         rng.shuffle(plan)
         for number in range(self.others):
             other, pool = f"other-{number}", rng.choice((SOURCE, *POOLS))
-            if rng.random() < 0.3:
+            if rng.random() < 0.5:
                 manila.add_server(other, backend_of(pool))
             else:
                 manila.add(other, pool, driver_assisted=rng.random() < 0.5)
@@ -225,10 +226,10 @@ def _meet_server(manila: Manila, server_id: str, how: str, pool: int) -> Migrati
         manila.teleport_server(server_id, destination)
     elif how == "moved away":
         manila.teleport_server(server_id, elsewhere)
-    elif how == "source left":
+    elif how.startswith("source "):
         manila.teleport_server(server_id, destination)
         left = manila.add_server(server_id, source, 0, task_state="migration_success")
-        left.status = "error"
+        left.status = "error" if how == "source in error" else "inactive"
     elif how == "copied":
         manila.rest_server(server_id, destination)
     elif how == "copied elsewhere":
