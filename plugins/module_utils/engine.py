@@ -145,6 +145,8 @@ class Track:
     progress: int | None = None
     destination: str | None = None
     """Where Manila really moves it, once that is seen."""
+    origin: tuple[str | None, str | None] | None = None
+    """Share type and share network of the source, once it was seen to migrate."""
     successor: str | None = None
     """Of a share server: the ID of the one that its migration makes."""
     seen: bool = False
@@ -359,14 +361,10 @@ def advance(
 def _note(migration: Migration, seen: Observation, now: float, track: Track) -> Track:
     """Write down what was seen: phase, since when, mechanism, times."""
     destination = seen.destination or track.destination
-    target = Target(
-        migration.destination or destination,
-        migration.options.new_share_type_id,
-        migration.options.new_share_network_id,
-    )
-    if seen.kind == SHARE_SERVER and track.ours and not seen.successor:
-        target = Target()  # a server itself never moves: only another one can have arrived
-    phase = classify(seen, target)
+    origin = track.origin
+    if origin is None and seen.moving:
+        origin = (seen.share_type_id, seen.share_network_id)
+    phase = classify(seen, _aim(migration, seen, destination, track))
     changed = phase != track.phase or seen.task_state != track.task_state
     since = track.since
     if since is None:
@@ -399,6 +397,7 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         mechanism=mechanism or track.mechanism,
         progress=100 if phase == COMPLETED else progress,
         destination=destination,
+        origin=origin,
         successor=seen.successor or track.successor,
         tainted=track.tainted or (seen.moving and seen.task_state in _INTERRUPTED),
         started_at=started_at,
@@ -410,6 +409,26 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
 _INTERRUPTED = frozenset({"data_copying_error", "migration_cancel_in_progress"})
 """Task states after which a copy is not what it says: one that goes on beside a failed cancel
 ends as copied all the same (share/manager.py, share_server_migration_driver_continue)."""
+
+
+def _aim(migration: Migration, seen: Observation, destination: str | None, track: Track) -> Target:
+    """What must be reached for it to have been moved."""
+    options = migration.options
+    target = Target(
+        migration.destination or destination,
+        options.new_share_type_id,
+        options.new_share_network_id,
+    )
+    if not track.ours:
+        return target
+    if seen.kind == SHARE_SERVER:
+        # A server itself never moves: only another one can have arrived.
+        return target if seen.successor else Target()
+    stays = target.host == migration.source and target == Target(target.host)
+    if stays and track.origin == (seen.share_type_id, seen.share_network_id):
+        # Adopted, to become something else in its own pool: the place alone says nothing.
+        return Target()
+    return target
 
 
 def _advance_migrating(

@@ -213,6 +213,26 @@ def test_ours_that_somebody_cancelled_and_started_elsewhere_is_left_alone():
     assert f"it already migrates to {NEWER}" in error
 
 
+@pytest.mark.parametrize(
+    ("goal", "faults", "outcome", "phase", "share_type"),
+    [
+        (COMPLETED, (), REACHED, COMPLETED, "type-2"),
+        (COMPLETED, ("driver_copy_fails",), FAILED, FAILED, "type-1"),
+        (CANCELLED, (), REACHED, CANCELLED, "type-1"),
+    ],
+)
+def test_one_that_changes_its_type_in_its_own_pool(goal, faults, outcome, phase, share_type):
+    """Adopted wherever it may go: that it is where it was says nothing."""
+    loop = story(goal=goal, faults=faults)
+    loop.plan = [Migration("s0", OLD, None)]
+    loop.manila.start("s0", OLD, Options(new_share_type_id="type-2"), FOREIGNER)
+    loop.manila.advance(60)
+    loop.run()
+    assert loop.broken == []
+    assert (loop.track("s0").outcome, loop.track("s0").phase) == (outcome, phase)
+    assert loop.manila.shares["s0"].instance.share_type_id == share_type
+
+
 # -- where it is -----------------------------------------------------------------------------
 
 
