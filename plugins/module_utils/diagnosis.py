@@ -36,6 +36,8 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETING,
     COPIED,
     COPYING,
+    IDLE,
+    MIGRATING,
     SERVER_STATES,
     SHARE_SERVER,
     STUCK,
@@ -55,6 +57,7 @@ CODES: dict[str, str] = {
     "phase2_failed": "The cutover failed; Manila can't tell which copy is good.",
     "cutover_halted": "The cutover came to a halt; Manila can't tell which copy is good.",
     "leftover": "An earlier migration left a share server behind, which nothing uses.",
+    "stale_state": "It is in use, and its task state says that it migrates.",
     "rules_not_restored": "Clients may still only read: access rules were not applied again.",
     "source_left": "The migration succeeded, and the old share server was not removed.",
     "unknown": "The states contradict each other in a way that no procedure is known for.",
@@ -347,6 +350,14 @@ def _at_rest(scene: ServerScene, source: ShareServer) -> Diagnosis:
     """The source is in use, whatever its last migration was."""
     code, what = _LAST.get(source.task_state or "", ("leftover", "It is in use."))
     steps = _remove_leftovers(scene)
+    if SERVER_STATES.get(source.task_state or "", State(IDLE)).phase in MIGRATING:
+        # A reset by hand, or the periodic task that wrote when the cancel had ended already.
+        return Diagnosis(
+            "stale_state",
+            f"It is in use, and nothing works on it, but its task state is {source.task_state!r}: a "
+            "migration would not be started.",
+            steps=[Step(RESET_TASK_STATE, SHARE_SERVER, source.id, None), *steps],
+        )
     if not steps:
         if code == "leftover":
             code = "nothing"

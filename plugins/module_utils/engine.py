@@ -613,8 +613,8 @@ def _advance_ended(
         return _fail(
             track,
             f"Manila reports {seen.task_state!r} for {migration.label}, which is active again at "
-            f"{seen.host}; the reason is in the log of {_manager(migration)}. What the failure has "
-            "left at the destination migration_repair finds and removes.",
+            f"{seen.host}; the reason is in the log of {_manager(migration)}. Ask "
+            "migration_repair what the failure has left behind.",
         )
     if track.phase == FAILED:
         return _fail(

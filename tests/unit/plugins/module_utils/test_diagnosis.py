@@ -124,6 +124,13 @@ RELEASE = [
         ),
         (scene(resting(None), BROKEN, instances=FREE), NOW, "leftover", REMOVE, True),
         (scene(resting(None), COPY, instances=FREE), NOW, "leftover", RESET_AND_REMOVE, True),
+        (
+            scene(resting("migration_driver_phase1_done"), CANCELLED, instances=FREE),
+            NOW,
+            "stale_state",
+            ["reset the task state of share server s to None", *RESET_AND_REMOVE],
+            True,
+        ),
         # What a share lives on is never removed.
         (
             scene(resting("migration_error"), BROKEN, instances=FREE, at="d"),

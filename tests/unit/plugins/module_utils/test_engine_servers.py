@@ -511,8 +511,8 @@ def test_a_start_that_is_refused_with_nothing_written_fails_at_once():
 
 FIRST_PHASE = (
     "Manila reports 'migration_error' for share server s0, which is active again at old@array; the "
-    "reason is in the log of the destination's manila-share. What the failure has left at the "
-    "destination migration_repair finds and removes."
+    "reason is in the log of the destination's manila-share. Ask migration_repair what the failure "
+    "has left behind."
 )
 
 
