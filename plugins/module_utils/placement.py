@@ -247,8 +247,8 @@ class _Planner:
                 planned.append(one.entry(placing))
         for entries in (self.running, planned):
             entries.sort(key=lambda entry: (-entry["size_gb"], entry["id"]))
-        self.unplaced.sort(key=lambda entry: (entry["kind"], entry["id"]))
-        self.excluded.sort(key=lambda entry: (entry["kind"], entry["id"]))
+        self.unplaced.sort(key=_by_label)
+        self.excluded.sort(key=_by_label)
         migrations = self.running + planned
         self._warn_of_pools(planned)
         return {
@@ -939,6 +939,11 @@ def _changed(new: Instance | None, several: Sequence[Instance], name: str) -> st
         return None
     value: str | None = getattr(new, name)
     return value if any(getattr(one, name) != value for one in several) else None
+
+
+def _by_label(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The order in which people look for something; IDs make it the same in every run."""
+    return entry["kind"], entry["label"], entry["id"]
 
 
 def _percent(used: float | None, total: float | None) -> float | None:
