@@ -40,6 +40,8 @@ NAMES = {
 def test_examples(manila: Manila, ansible: Ansible, modules: list[str]) -> None:
     manila.create("projects", ALPHA, share_type="pinned-alpha")
     manila.create("scratch", ALPHA)
+    for network in ("tenant-old", "tenant-new"):
+        manila.api.share_networks.create(name=network)
     (ansible.folder / "manila.conf").write_text("[DEFAULT]\n[array7]\n")
     run_examples(ansible, modules, NAMES)
 

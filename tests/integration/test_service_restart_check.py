@@ -25,7 +25,7 @@ def codes(result: dict[str, Any]) -> list[str]:
 
 
 def test_a_driver_assisted_migration(manila: Manila, ansible: Ansible) -> None:
-    sandbox("speed", "--copy-seconds", "600", "--complete-seconds", "12")
+    sandbox("speed", "--copy-seconds", "600", "--complete-seconds", "45")
     share = manila.create("projects", ALPHA)
     world = manila.snapshot_of_world()
     idle = ansible.tasks(check("manila-data"), check("manila-share", "sandbox")).results
@@ -56,7 +56,7 @@ def test_a_driver_assisted_migration(manila: Manila, ansible: Ansible) -> None:
         check("manila-share", "sandbox"),
         check("manila-share", "sandbox@gamma"),
         check("manila-share", "sandbox@alpha", wait=True, timeout=0),
-        check("manila-share", "sandbox@alpha", wait=True, timeout=60),
+        check("manila-share", "sandbox@alpha", wait=True, timeout=120),
     ).results
     assert codes(source) == codes(destination) == codes(node) == ["completing"]
     assert "share projects" in source["blockers"][0]["message"]
