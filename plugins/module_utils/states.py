@@ -157,7 +157,8 @@ class Observation:
     @property
     def destination(self) -> str | None:
         """The pool of the other copy while it migrates; None if there is none or it isn't known."""
-        if self.instances is None or not self.moving:
+        if self.instances is None or len(self.instances) < 2 or not self.moving:
+            # Alone it is the source itself: a cancel may end between the two reads.
             return None
         others = [
             place.host

@@ -410,3 +410,11 @@ def test_the_destination_of_a_server(status, places, destination):
         "s", status, SRC, None, tuple(Place(*one) for one in places), kind=SHARE_SERVER
     )
     assert there.destination == destination
+
+
+def test_the_source_alone_is_no_destination():
+    """The share was read before the end of a cancel, its instances after it."""
+    seen = Observation(
+        "s", "migrating", "n@a#p", "migration_driver_phase1_done", (Place("n@a#p", "available"),)
+    )
+    assert seen.destination is None
