@@ -322,7 +322,7 @@ class Cloud:
             if error.status_code not in (400, 404, 409):
                 raise
             refusal = str(error).partition(f"{what}: ")[2]
-            return Compatibility(False, refusal=refusal, status_code=error.status_code)
+            return Compatibility(False, refusal=refusal)
         return Compatibility(
             bool(body["compatible"]),
             dict(body.get("supported_capabilities") or {}),

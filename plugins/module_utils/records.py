@@ -146,7 +146,6 @@ class Compatibility:
     compatible: bool
     supported: Mapping[str, object] = field(default_factory=dict)
     refusal: str | None = None
-    status_code: int | None = None
 
 
 @dataclass(frozen=True)

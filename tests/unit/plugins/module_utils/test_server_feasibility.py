@@ -317,7 +317,7 @@ def no(**supported):
             {},
             ["incompatible"],
         ),
-        (Compatibility(False, refusal="Service x is down.", status_code=400), ALL, {}, ["refused"]),
+        (Compatibility(False, refusal="Service x is down."), ALL, {}, ["refused"]),
     ],
 )
 def test_what_the_check_says(check, options, more, expected):
