@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
@@ -30,6 +28,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COPIED,
     COPYING,
     MOVING,
+    SHARE,
     SHARE_SERVER,
     Target,
     classify,
@@ -71,14 +70,15 @@ def written_part(pool: Pool) -> float:
     return min(1.0, max(0.0, total - free) / promised)
 
 
-def written_gb_at(pool: Pool, thin: bool, size_gb: float, part: float) -> float:
-    """How much of the free space of ``pool`` a share of ``size_gb`` will take.
+def weight(pool: Pool) -> float:
+    """How much of a share's size counts when pools are compared: all of it, except in thin ones.
 
-    ``thin`` is what ``thinks_thin`` says of its type, ``part`` how much of it is written
-    (``written_part`` of the pool that it leaves).  Only where type and pool are thin does that
-    lessen what it takes.
+    There it is the written part but, as that may grow, no less than what a share takes of what
+    the pool may promise.
     """
-    return size_gb * part if thin and pool.thin_provisioning else size_gb
+    if not pool.thin_provisioning:
+        return 1.0
+    return max(written_part(pool), 1 / max(1.0, pool.max_over_subscription_ratio))
 
 
 def capacity_invalid(
@@ -210,24 +210,20 @@ def _gb(capacity: float | str) -> str:
 # -- shares and rooms ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """The room that one share wants.
 
-    ``pool`` is where it is; ``written`` how much of it takes space, see ``written_part``.
+    ``pool`` is where it is, ``thin`` whether its type allows over-subscription (``thinks_thin``);
+    ``written`` how much of it takes space, see ``written_part``.
     """
 
     share_id: str
     size_gb: int
     pool: str
     share_type: ShareType
+    thin: bool
     from_snapshot: bool = False
     written: float = 1.0
-
-    @cached_property
-    def thin(self) -> bool:
-        """Whether its type allows over-subscription."""
-        return thinks_thin(self.share_type)
 
 
 def claim_for(
@@ -235,11 +231,13 @@ def claim_for(
 ) -> Claim:
     """What a share that is at the pool ``host`` wants, with the type that it will have."""
     source = pools.get(host)
+    share_type = share_type or ShareType("", "")
     return Claim(
         share.id,
         share.size_gb,
         host,
-        share_type or ShareType("", ""),
+        share_type,
+        thinks_thin(share_type),
         share.snapshot_id is not None,
         written_part(source) if source else 1.0,
     )
@@ -268,12 +266,14 @@ class Room:
         self.load = load
         self._begun = load
         self._holds: dict[tuple[bool, bool], float] = {}
+        self._promised = pool.provisioned_gb if pool.thin_provisioning else None
         self.total = None if isinstance(pool.total_gb, str) else max(pool.total_gb, 0)
         self.used = (
             None
             if self.total is None or isinstance(pool.free_gb, str)
             else self.total - pool.free_gb
         )
+        self._may_promise = (self.total or 0) * max(1, pool.max_over_subscription_ratio)
 
     def holds(self, claim: Claim, more: Load = NOTHING) -> float:
         """The largest share like ``claim`` for which there is room beside ``more``, in GiB."""
@@ -291,10 +291,12 @@ class Room:
         )
 
     def takes(self, claim: Claim) -> Load:
-        """What comes to the pool with a share."""
-        return Load(
-            claim.size_gb, written_gb_at(self.pool, claim.thin, claim.size_gb, claim.written)
-        )
+        """What comes to the pool with a share.
+
+        Of its free space the written part, if type and pool are thin, or else all of it.
+        """
+        thin = claim.thin and self.pool.thin_provisioning
+        return Load(claim.size_gb, claim.size_gb * claim.written if thin else claim.size_gb)
 
     def add(self, load: Load) -> None:
         """Count something in."""
@@ -305,24 +307,26 @@ class Room:
         self.load = load
         self._holds.clear()
 
+    def keep(self) -> None:
+        """What has been placed stays."""
+        self._begun = self.load
+
     def reset(self) -> None:
-        """Back to what came before anything was placed."""
+        """Back to what came before anything was placed, or to what was kept."""
         self.set(self._begun)
 
-    def fill(self, more: Load) -> tuple[bool, float]:
+    def fill(self, more: Load = NOTHING) -> tuple[bool, float]:
         """How near its limits the pool will be with ``more``, to compare pools by.
 
         Of a thin pool the space or the promises, whichever is scarcer.  Pools that don't tell
         come after all that do, those with the least planned first.
         """
-        load = self.load.plus(more)
+        committed = self.load.committed_gb + more.committed_gb
         if self.used is None or not self.total:
-            return True, load.committed_gb
-        pool = self.pool
-        fill = (self.used + load.written_gb) / self.total
-        if pool.thin_provisioning and pool.provisioned_gb is not None:
-            promised = pool.provisioned_gb + load.committed_gb
-            fill = max(fill, promised / (self.total * max(1, pool.max_over_subscription_ratio)))
+            return True, committed
+        fill = (self.used + self.load.written_gb + more.written_gb) / self.total
+        if self._promised is not None:
+            fill = max(fill, (self._promised + committed) / self._may_promise)
         return False, fill
 
 
@@ -414,6 +418,8 @@ def _add_shares(inventory: Inventory, rooms: Mapping[str, Room]) -> None:
     counts until the copy is done.
     """
     for share in inventory.shares:
+        if share.status != MOVING[SHARE]:
+            continue
         instances = inventory.instances.get(share.id, ())
         seen = observe_share(share, instances or None)
         room = rooms.get(seen.destination or "")

@@ -10,16 +10,18 @@ The same input gives the same answer.  Sizes are GiB.  Pure.
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.capacity import (
+    NOTHING,
     Claim,
+    Load,
     Room,
     Settlement,
     settle,
@@ -35,6 +37,12 @@ _SMALL = 60
 _STEPS = 5_000
 """How many times a site is tried before that is given up."""
 
+_LOOKS = 4
+"""How many of the emptiest pools are compared before one that is good enough is taken."""
+
+_ENOUGH = 0.01
+"""How much fuller than the next pool is now, as a part of its capacity, is good enough."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -44,21 +52,24 @@ class Site:
     rooms: tuple[Room, ...]
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """What looks for one site for all its claims (largest first)."""
 
     id: str
+    size_gb: int
     claims: tuple[Claim, ...]
-    sites: Sequence[Site]
+    sites: Mapping[str, Site]
+    """By name.  That of a share is a pool, and named like its only room."""
     order: tuple[Any, ...]
     """What sorts items of one size, those with fewer choices first.  Those that agree in it must
     be alike in sites and, size aside, in what room they want."""
+    to_backend: bool = False
+    """Whether its sites are back ends with all their pools."""
 
     @property
-    def size_gb(self) -> int:
-        """GiB of all claims."""
-        return sum(one.size_gb for one in self.claims)
+    def host(self) -> str:
+        """The pool where it is, or its largest part."""
+        return self.claims[0].pool
 
 
 class Placing(NamedTuple):
@@ -94,26 +105,80 @@ def _rank(site: Site, item: Item, placement: str) -> _Ranked | None:
 
 
 def _ranked(item: Item, placement: str) -> list[_Ranked]:
-    found = (_rank(site, item, placement) for site in item.sites)
+    found = (_rank(site, item, placement) for site in item.sites.values())
     return [one for one in found if one]
 
 
-def _add(settlement: Settlement) -> None:
-    rooms = {room.name: room for room in settlement.rooms}
-    for name, load in settlement.loads.items():
-        rooms[name].add(load)
+class Ladder:
+    """Names in the order of their keys, of which one changes now and then."""
+
+    def __init__(self, keys: Mapping[str, tuple[Any, ...]]) -> None:
+        self._keys = {name: (*key, name) for name, key in keys.items()}
+        self._steps: list[tuple[Any, ...]] = sorted(self._keys.values())
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Keys with the name at the end, the least first."""
+        yield from self._steps
+
+    def __reversed__(self) -> Iterator[tuple[Any, ...]]:
+        yield from reversed(self._steps)
+
+    def move(self, name: str, key: tuple[Any, ...]) -> None:
+        """Give a name another key."""
+        del self._steps[bisect_left(self._steps, self._keys[name])]
+        self._keys[name] = (*key, name)
+        insort(self._steps, self._keys[name])
+
+
+class _Pools:
+    """Pools by how full they are, the emptiest first; those that don't tell come last."""
+
+    def __init__(self, rooms: Iterable[Room]) -> None:
+        self.rooms = {room.name: room for room in rooms}
+        self.ladder = Ladder({name: room.fill() for name, room in self.rooms.items()})
+
+    def add(self, name: str, load: Load) -> None:
+        """Something comes to a pool."""
+        self.rooms[name].add(load)
+        self.ladder.move(name, self.rooms[name].fill())
+
+    def best(self, item: Item, placement: str) -> Room | None:
+        """The pool that is best for one share.
+
+        Exactly so among few pools.  Among many it may be a little fuller than the best one:
+        looking at all of them for each share would take the product of both.
+        """
+        (claim,) = item.claims
+        sites, size_gb = item.sites, claim.size_gb
+        best: tuple[bool, float, str] | None = None
+        packed = placement == PACK
+        looks = 0
+        for silent, fill, name in reversed(self.ladder) if packed else self.ladder:
+            if best and not best[0]:
+                enough = looks >= _LOOKS and (packed or best[1] - fill <= _ENOUGH)
+                if enough or (not packed and (silent, fill) >= best[:2]):
+                    break
+            room = self.rooms[name]
+            if name not in sites or room.holds(claim) < size_gb:
+                continue
+            looks += 1
+            unknown, after = room.fill(room.takes(claim))
+            key = (unknown, -after if packed and not unknown else after, name)
+            if best is None or key < best:
+                best = key
+        return self.rooms[best[2]] if best else None
 
 
 def arrange(items: Sequence[Item], rooms: Sequence[Room], placement: str) -> Placings:
     """A site for every item for which there is one left; ``rooms`` know it afterwards."""
-    items = sorted(items, key=lambda item: (-item.size_gb, item.order, item.id))
-    best = _place(items, placement)
+    items = sorted(items, key=_urgency)
+    best = _place(items, rooms, placement)
     if len(best) == len(items):
         return best
     # What was asked for left somebody out.  Packed tightly more may fit; if a few items are all
     # there is, trying tells for sure.
     attempts: tuple[Callable[[], Placings], ...] = (
-        partial(_place, items, PACK),
+        partial(_place, items, rooms, PACK),
         partial(_try, items),
     )
     for attempt in attempts:
@@ -129,6 +194,10 @@ def arrange(items: Sequence[Item], rooms: Sequence[Room], placement: str) -> Pla
     return best
 
 
+def _urgency(item: Item) -> tuple[Any, ...]:
+    return -item.size_gb, item.order, item.id
+
+
 def _reset(rooms: Sequence[Room]) -> None:
     for room in rooms:
         room.reset()
@@ -140,31 +209,33 @@ def _worth(items: Sequence[Item], placings: Placings) -> tuple[int, int]:
     return sum(len(item.claims) for item in placed), sum(item.size_gb for item in placed)
 
 
-def _place(items: Sequence[Item], placement: str) -> Placings:
-    """Largest first, each at the best site that has room for it.
-
-    Items of one size and order come in a row.  Within a row only the site that took the last one
-    changes its rank, so a heap finds the next one: the cost is that of sorting, plus rows times
-    sites.
-    """
+def _place(items: Sequence[Item], rooms: Sequence[Room], placement: str) -> Placings:
+    """Largest first, each at the best site that has room for it."""
     placings: Placings = {}
-    rows = groupby(items, key=lambda item: (item.size_gb, item.order))
-    for _key, row in rows:
-        same = list(row)
-        heap = _ranked(same[0], placement)
-        heapq.heapify(heap)
-        for item in same:
-            if not heap:
-                break
-            best = heap[0]
-            placings[item.id] = Placing(best.site, best.settlement.rooms)
-            _add(best.settlement)
-            again = _rank(best.site, item, placement)
-            if again:
-                heapq.heapreplace(heap, again)
-            else:
-                heapq.heappop(heap)
+    pools = _Pools(rooms)
+    for _key, row in groupby(items, key=lambda item: (item.size_gb, item.order)):
+        for item in row:
+            placing = _settle(item, pools, placement)
+            if placing is None:
+                break  # those of its row are like it
+            placings[item.id] = placing
     return placings
+
+
+def _settle(item: Item, pools: _Pools, placement: str) -> Placing | None:
+    """Place one item, if anything has room for it."""
+    if not item.to_backend:
+        room = pools.best(item, placement)
+        if room is None:
+            return None
+        pools.add(room.name, room.takes(item.claims[0]))
+        return Placing(item.sites[room.name], (room,))
+    best = min(_ranked(item, placement), default=None)
+    if best is None:
+        return None
+    for name, load in best.settlement.loads.items():
+        pools.add(name, load)
+    return Placing(best.site, best.settlement.rooms)
 
 
 def _try(items: Sequence[Item]) -> Placings:
@@ -172,7 +243,7 @@ def _try(items: Sequence[Item]) -> Placings:
     items = [item for item in items if _ranked(item, SPREAD)]
     most: dict[str, float] = {}
     for item in items:
-        for site in item.sites:
+        for site in item.sites.values():
             for room in site.rooms:
                 # What a thin pool can take in all depends on what is written: no bound.
                 thin = room.pool.thin_provisioning
@@ -198,7 +269,8 @@ def _search(items: Sequence[Item], steps: int) -> Placings:
             return False
         for one in sorted(_ranked(item, SPREAD)):
             before = [(room, room.load) for room in one.site.rooms]
-            _add(one.settlement)
+            for room in one.site.rooms:
+                room.add(one.settlement.loads.get(room.name, NOTHING))
             if descend(index + 1):
                 placings[item.id] = Placing(one.site, one.settlement.rooms)
                 return True

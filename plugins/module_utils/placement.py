@@ -27,10 +27,10 @@ from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     Claim,
     Room,
     capacity_invalid,
-    claim_for,
     claims_aboard,
     settle,
     under_way,
+    weight,
     written_part,
 )
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
@@ -39,6 +39,12 @@ from ansible_collections.manila.migration.plugins.module_utils.feasibility impor
     pool_blockers,
     share_blockers,
     warnings,
+)
+from ansible_collections.manila.migration.plugins.module_utils.objectives import (
+    Chosen,
+    Level,
+    consolidate,
+    rebalance,
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     observe_server,
@@ -53,6 +59,7 @@ from ansible_collections.manila.migration.plugins.module_utils.packing import (
 from ansible_collections.manila.migration.plugins.module_utils.plans import (
     OPTION_NAMES,
     VERSION,
+    forecast,
     traffic,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
@@ -63,19 +70,26 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     ShareServer,
     ShareType,
     backend_of,
-    covers,
 )
 from ansible_collections.manila.migration.plugins.module_utils.request import (
+    CONSOLIDATE,
+    REBALANCE,
+    WHOLE,
     Request,
+    Scope,
     check_request,
 )
+from ansible_collections.manila.migration.plugins.module_utils.selection import select_shares
 from ansible_collections.manila.migration.plugins.module_utils.server_feasibility import (
     check_blockers,
     place_blockers,
     server_blockers,
     server_warnings,
 )
-from ansible_collections.manila.migration.plugins.module_utils.specs import uses_share_servers
+from ansible_collections.manila.migration.plugins.module_utils.specs import (
+    thinks_thin,
+    uses_share_servers,
+)
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLING,
     COMPLETED,
@@ -85,6 +99,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     IDLE,
     MIGRATING,
     MOVING,
+    RESTING,
     SHARE,
     SHARE_SERVER,
     STUCK,
@@ -140,6 +155,9 @@ class _Exclusions:
     def __init__(self, names: Iterable[str]) -> None:
         self._met = {name: 0 for name in names if name}  # a form's empty field arrives as ""
 
+    def __bool__(self) -> bool:
+        return bool(self._met)
+
     def match(self, *names: str) -> bool:
         """Whether something with these names and IDs is left out."""
         hits = self._met.keys() & set(names)
@@ -184,12 +202,23 @@ class _Group:
     """
 
     share_type: ShareType
-    sites: Sequence[Site]
+    sites: Mapping[str, Site]
     refusals: Sequence[Reason]
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Case(NamedTuple):
+    """What shares of one pool that are alike have in common: worked out once for all of them."""
+
+    options: Options
+    share_type: ShareType | None
+    group: _Group | None
+    sites: Mapping[str, Site]
+    order: tuple[Any, ...]
+    thin: bool
+    written: float
+
+
+class _Waiting(NamedTuple):
     """Something that looks for a place, and what the plan says of it with one and without."""
 
     item: Item
@@ -205,14 +234,17 @@ class _Planner:
         self.inventory = inventory
         self.request = request
         self.types = types
+        self.scope = Scope(request, inventory)
         self.under_way = under_way(inventory)
         loads = self.under_way.loads
         self.pools = dict(sorted(inventory.pools_by_name.items()))
         self.rooms = {
             name: Room(pool, loads.get(name, NOTHING))
             for name, pool in self.pools.items()
-            if request.allows(name)
+            if self.scope.brings_to(name)
         }
+        self.contents = self._contents() if request.chooses else {}
+        self.emptied: frozenset[str] = frozenset()
         self.backends = [
             Site(
                 backend, tuple(room for room in self.rooms.values() if room.pool.backend == backend)
@@ -221,7 +253,10 @@ class _Planner:
         ]
         self.exclusions = _Exclusions(request.exclude)
         self.groups: dict[tuple[Any, ...], _Group] = {}
+        self.cases: dict[tuple[Any, ...], _Case] = {}
         self.ready: dict[tuple[str | None, str | None], Options] = {}
+        self.staying: dict[str, list[str]] = {}
+        """What can't move, by pool, where not everything has to."""
         self.excluded: list[dict[str, Any]] = []
         self.unplaced: list[dict[str, Any]] = []
         self.warnings: list[Reason] = []
@@ -231,20 +266,19 @@ class _Planner:
         self.full: dict[tuple[Any, ...], Sequence[Reason]] = {}
 
     def plan(self) -> dict[str, Any]:
-        """Everything to somewhere.  Other objectives choose other items, and go the same way."""
+        """What waits for a place to its place; with some objectives, what is chosen of it."""
         if not self.inventory.scheduler_up:
             self.warnings.append(SCHEDULER_DOWN)
         self.sort_out()
-        placings = arrange(
-            [one.item for one in self.waiting], tuple(self.rooms.values()), self.request.placement
-        )
+        chosen = self._choose()
+        self.warnings += chosen.warnings
         planned = []
         for one in self.waiting:
-            placing = placings.get(one.item.id)
-            if placing is None:
-                self._cannot(one.subject, self._no_room(one))
-            else:
+            placing = chosen.placings.get(one.item.id)
+            if placing is not None:
                 planned.append(one.entry(placing))
+            elif not self.request.chooses or self.request.agreed:
+                self._cannot(one.subject, self._no_room(one))
         for entries in (self.running, planned):
             entries.sort(key=lambda entry: (-entry["size_gb"], entry["id"]))
         self.unplaced.sort(key=_by_label)
@@ -254,53 +288,135 @@ class _Planner:
         return {
             "version": VERSION,
             "source": self.request.source,
+            "destinations": list(self.request.destinations),
             "objective": self.request.objective,
+            "availability_zone": self.request.availability_zone or None,
             "share_servers": self.request.share_servers,
             "migrations": migrations,
             "unplaced": self.unplaced,
             "excluded": self.excluded,
             "warnings": [reason.as_dict() for reason in self.warnings],
             "pools": self._pools(migrations),
+            "emptied": sorted(self.emptied),
             "summary": {
                 "migrations": len(migrations),
                 "running": len(self.running),
                 "unplaced": len(self.unplaced),
                 "excluded": len(self.excluded),
                 "size_gb": sum(entry["size_gb"] for entry in migrations),
+                "shares": sum(len(entry.get("shares", "1")) for entry in migrations),
+                "expected_seconds": forecast(migrations, self.request.pace),
             },
         }
 
     def sort_out(self) -> None:
         """Everything at the source into one of: excluded, unplaced, running, waiting for a place."""
-        source = self.request.source
+        takes_from = self.scope.takes_from
         aboard: dict[str, list[_Passenger]] = {}
         shares = self.inventory.shares_by_id
         instances = self.inventory.instances
-        for share_id in sorted(set(shares) | set(instances)):
+        selected = select_shares(self.inventory, self.request.select, takes_from)
+        for share_id in sorted(shares.keys() | instances.keys()):
             share = shares.get(share_id)
             several = instances.get(share_id, ())
-            here = [one for one in several if covers(source, one.host)]
-            if not here and not (share and covers(source, share.host)):
+            here = [one for one in several if takes_from(one.host)]
+            if not here and not (share and takes_from(share.host)):
                 continue
-            names = [share_id, *(one.id for one in here), share.name if share else ""]
-            excluded = self.exclusions.match(*names)
-            if not self.request.moves_servers:
-                servers = [one.share_server_id for one in here]
-                excluded = self.exclusions.match_part(*servers) or excluded
+            excluded = selected is not None and share_id not in selected
+            if self.exclusions:
+                excluded = self._excluded(share_id, share, here) or excluded
             berths = self._berths(share, here) if share else []
             if share and berths:
                 for server_id, host in berths:
                     aboard.setdefault(server_id, []).append(_Passenger(share, host, excluded))
             elif excluded:
                 self.excluded.append(_share_subject(share_id, share))
+                self._stays(share_id, share, here, "is left out as asked")
             elif share is None:
                 self._leftovers(here, None)
             else:
                 self._sort_share(share, several, here)
-        self._warn_of_arrivals()
+        if not self.request.chooses:
+            self._warn_of_arrivals()
         if self.request.moves_servers:
             self._sort_servers(aboard)
         self.warnings += self.exclusions.warnings()
+
+    def _excluded(self, share_id: str, share: Share | None, here: Sequence[Instance]) -> bool:
+        names = [share_id, *(one.id for one in here), share.name if share else ""]
+        excluded = self.exclusions.match(*names)
+        if not self.request.moves_servers:
+            servers = [one.share_server_id for one in here]
+            excluded = self.exclusions.match_part(*servers) or excluded
+        return excluded
+
+    # -- what is chosen --------------------------------------------------------------------
+
+    def _choose(self) -> Chosen:
+        """A place for what shall move.  Raises nothing: what finds none has none."""
+        items = [one.item for one in self.waiting]
+        rooms = self.rooms
+        agreed = self.request.agreed
+        if self.request.chooses and agreed is not None:
+            # An older plan has chosen; what is where it wanted it is done.
+            self.waiting = [
+                one
+                for one in self.waiting
+                if agreed.get(one.item.id, one.item.host) != one.item.host
+            ]
+            items = [one.item for one in self.waiting]
+        elif self.request.objective == REBALANCE:
+            return rebalance(items, self._levels(), rooms, self.request.tolerance)
+        elif self.request.objective == CONSOLIDATE:
+            return self._consolidate(items)
+        return Chosen(arrange(items, tuple(rooms.values()), self.request.placement))
+
+    def _contents(self) -> dict[str, int]:
+        """GiB of shares in each of the pools in question, when what runs will have ended."""
+        contents = dict.fromkeys(self.rooms, 0)
+        for share in self.inventory.shares:
+            several = self.inventory.instances.get(share.id, ())
+            leaves = GOING if len(several) == 1 else _GOING
+            hosts = [one.host for one in several if one.status not in leaves]
+            for host in hosts if several else [share.host]:
+                if host in contents:
+                    contents[host] += share.size_gb
+        return contents
+
+    def _levels(self) -> dict[str, Level]:
+        return {
+            name: Level(name, room.total, self.contents[name], weight(room.pool))
+            for name, room in self.rooms.items()
+            if room.total
+        }
+
+    def _consolidate(self, items: Sequence[Item]) -> Chosen:
+        kept: dict[str, str] = {}
+        for name, why in self.staying.items():
+            more = f", as {len(why) - 1} more do" if len(why) > 1 else ""
+            kept[name] = f"{why[0]}{more}"
+        leaving = []
+        for entry in self.running:
+            leaving.append(entry["source"])
+            kept.setdefault(entry["destination"], f"{entry['label']} is on its way to it")
+        for name in self.under_way.loads:
+            kept.setdefault(name, "something is on its way to it")
+        full = {name: size for name, size in self.contents.items() if size}
+        full.update(
+            {name: 0.0 for name in (*leaving, *kept) if name in self.rooms and name not in full}
+        )
+        kept = {name: why for name, why in kept.items() if name in full}
+        chosen, self.emptied = consolidate(items, full, kept, leaving, self.rooms)
+        return chosen
+
+    def _stays(
+        self, share_id: str, share: Share | None, here: Sequence[Instance], why: str
+    ) -> None:
+        """Note what is left where it is, where only some of everything moves."""
+        hosts = {one.host for one in here} or ({share.host} if share else set())
+        for host in hosts:
+            name = (share.name if share else "") or share_id
+            self.staying.setdefault(host, []).append(f"share {name} {why}")
 
     # -- what each share server is ---------------------------------------------------------
 
@@ -309,8 +425,7 @@ class _Planner:
 
         A share that migrates by itself already goes on so.
         """
-        away = not covers(self.request.source, share.host)
-        left_over = away and not share.has_replicas
+        left_over = not self.scope.takes_from(share.host) and not share.has_replicas
         if not self.request.moves_servers or share.status == MOVING[SHARE] or left_over:
             return []
         if not here:
@@ -318,10 +433,13 @@ class _Planner:
         return [(one.share_server_id, one.host) for one in here if one.share_server_id]
 
     def _sort_servers(self, aboard: Mapping[str, Sequence[_Passenger]]) -> None:
-        source = self.request.source
         # One that isn't listed was removed a moment ago, or is hidden: its shares don't move alone.
-        servers = {one: ShareServer(one, source, "missing") for one in aboard}
-        servers.update((one.id, one) for one in self.inventory.servers if one.host == source)
+        servers = {
+            one: ShareServer(one, backend_of(several[0].host), "missing")
+            for one, several in aboard.items()
+        }
+        takes_from = self.scope.takes_from
+        servers.update((one.id, one) for one in self.inventory.servers if takes_from(one.host))
         considered: list[_Passenger] = []
         unused: list[str] = []
         for server_id, server in sorted(servers.items()):
@@ -397,7 +515,7 @@ class _Planner:
                     "migration_repair names them",
                 )
             )
-        elif not self.request.allows_backend(places[0]):
+        elif not self.scope.brings_to_backend(places[0]):
             reasons.append(_elsewhere(places[0]))
         if reasons:
             self._cannot(subject, reasons)
@@ -428,7 +546,7 @@ class _Planner:
                     "share_servers: split its shares move one by one",
                 )
             )
-        sites: list[Site] = []
+        sites: dict[str, Site] = {}
         refused: list[tuple[str, list[Reason]]] = []
         for site in self.backends:
             found = place_blockers(self.inventory, server, site.name, options)
@@ -441,7 +559,7 @@ class _Planner:
             if found:
                 refused.append((site.name, found))
             else:
-                sites.append(site)
+                sites[site.name] = site
         refusals = _condensed(refused, "back end") + self._nowhere()
         subject = _server_subject(server, passengers)
         if reasons or not sites:
@@ -454,7 +572,9 @@ class _Planner:
                 server, passengers, placing.site.name, options, IDLE, expected
             )
 
-        item = Item(server.id, claims, sites, (len(sites), server.id))
+        order = (len(sites), server.id)
+        size_gb = sum(one.size_gb for one in claims)
+        item = Item(server.id, size_gb, claims, sites, order, to_backend=True)
         self.waiting.append(_Waiting(item, subject, refusals, entry))
 
     def _server_options(self, server: ShareServer) -> Options:
@@ -470,12 +590,12 @@ class _Planner:
 
     def _warn_of_arrivals(self) -> None:
         """Share servers that migrate to what shall be emptied, or to the back end it is a pool of."""
-        source = backend_of(self.request.source)
+        sources = {backend_of(place) for place in self.request.places}
         for server in sorted(self.inventory.servers, key=lambda one: one.id):
-            if server.status != MOVING[SHARE_SERVER] or server.host == source:
+            if server.status != MOVING[SHARE_SERVER] or server.host in sources:
                 continue
             seen = observe_server(server.id, self.inventory.servers)
-            if seen and seen.destination == source:
+            if seen and seen.destination in sources:
                 count = len(self.inventory.aboard(server.id))
                 self.warnings.append(
                     Reason(
@@ -532,11 +652,19 @@ class _Planner:
     def _sort_share(
         self, share: Share, several: Sequence[Instance], here: Sequence[Instance]
     ) -> None:
+        away = not self.scope.takes_from(share.host)
+        if not away and share.status == RESTING[SHARE] and not share.task_state:
+            self._consider(share, several)  # by far the most, and the cheapest
+            return
         seen = observe_share(share, several or None)
-        away = not covers(self.request.source, share.host)
-        phase = classify(seen, Target(share.host if away else None))
+        behind = [one for one in here if one.host != share.host]
+        # Where pools are source and destination, what is at its end is among them too.
+        ends = bool(behind) and (away or self.request.chooses)
+        phase = classify(seen, Target(share.host if ends else None))
         if share.status == "migrating" and phase in MIGRATING:
             if away:
+                if self.request.chooses:
+                    return
                 self.warnings.append(
                     Reason(
                         "fills_source",
@@ -547,10 +675,12 @@ class _Planner:
                 return
             self._adopt(share, several, share.host, seen.destination, phase)
         elif (
-            away and phase in (COMPLETING, COMPLETED) and all(one.status in _GOING for one in here)
+            ends
+            and phase in (COMPLETING, COMPLETED)
+            and all(one.status in _GOING for one in behind)
         ):
             # Manila serves it from the destination already and still deletes the source.
-            self._adopt(share, several, here[0].host, share.host, COMPLETING)
+            self._adopt(share, several, behind[0].host, share.host, COMPLETING)
         elif share.status == "migrating" and phase == STUCK:
             reason = Reason(
                 "stuck",
@@ -581,8 +711,9 @@ class _Planner:
                 places = ", ".join(sorted(f"{one.host} ({one.status})" for one in several))
                 reason = Reason("instances", f"it migrates and has several instances, at {places}")
             self._cannot(_share_subject(share.id, share), [reason])
-        elif not self.request.allows(destination):
-            self._cannot(_share_subject(share.id, share), [_elsewhere(destination)])
+        elif not self.scope.brings_to(destination):
+            if not self.request.chooses:
+                self._cannot(_share_subject(share.id, share), [_elsewhere(destination)])
         else:
             new = next((one for one in several if one.host == destination), None)
             options = self._options(share)
@@ -601,6 +732,9 @@ class _Planner:
             else "a share that Manila does not list"
         )
         for one in sorted(here, key=lambda one: one.id):
+            if self.request.chooses:
+                self._stays(one.share_id, share, [one], f"has left an instance ({one.status!r})")
+                continue
             reason = Reason(
                 "leftover",
                 f"at {one.host} an instance with the status {one.status!r} is left of {whose}",
@@ -609,28 +743,72 @@ class _Planner:
             self.unplaced.append({**entry, "reasons": [reason.as_dict()]})
 
     def _consider(self, share: Share, several: Sequence[Instance]) -> None:
+        case = self._case(share)
+        group = case.group
+        snapshots = self.inventory.snapshots(share.id)
+        reasons = share_blockers(share, several, snapshots, case.options, case.share_type)
+        subject = _share_subject(share.id, share)
+        if share.share_server_id and self.request.chooses and self.request.share_servers == WHOLE:
+            self._stays(share.id, share, several, "is on a share server, and those are not split")
+            return
+        if reasons or group is None or not case.sites:
+            # All reasons at once: those of the pools too, if none of them could take it.
+            if group and not case.sites:
+                reasons += group.refusals
+            if self.request.chooses:
+                why = reasons[0].message if reasons else "there is no other pool for it"
+                self._stays(share.id, share, several, f"can't move: {why}")
+            else:
+                self._cannot(subject, reasons)
+            return
+
+        def entry(placing: Placing) -> dict[str, Any]:
+            return self._share_entry(share, share.host, placing.site.name, case.options, IDLE)
+
+        claim = Claim(
+            share.id,
+            share.size_gb,
+            share.host,
+            group.share_type,
+            case.thin,
+            share.snapshot_id is not None,
+            case.written,
+        )
+        item = Item(share.id, share.size_gb, (claim,), case.sites, case.order)
+        self.waiting.append(_Waiting(item, subject, group.refusals, entry))
+
+    def _case(self, share: Share) -> _Case:
+        """What holds for all shares like this one."""
+        from_snapshot = share.snapshot_id is not None
+        network = share.share_network_id
+        key = (share.host, share.share_type_id, share.protocol, network, from_snapshot)
+        case = self.cases.get(key)
+        if case is not None:
+            return case
         options = self._options(share)
         share_type = self.inventory.share_types.get(
             options.new_share_type_id or share.share_type_id or ""
         )
-        snapshots = self.inventory.snapshots(share.id)
-        reasons = share_blockers(share, several, snapshots, options, share_type)
-        group = None if share_type is None else self._group(share, share_type, options)
-        subject = _share_subject(share.id, share)
-        if reasons or group is None or not group.sites:
-            # All reasons at once: those of the pools too, if none of them could take it.
-            if group and not group.sites:
-                reasons += group.refusals
-            self._cannot(subject, reasons)
-            return
-
-        def entry(placing: Placing) -> dict[str, Any]:
-            return self._share_entry(share, share.host, placing.site.name, options, IDLE)
-
-        claim = claim_for(share, share.host, share_type, self.pools)
-        order = (len(group.sites), *self._kind(share, group.share_type, options))
-        item = Item(share.id, (claim,), group.sites, order)
-        self.waiting.append(_Waiting(item, subject, group.refusals, entry))
+        pool = self.pools.get(share.host)
+        written = written_part(pool) if pool else 1.0
+        group, thin = None, True
+        order: tuple[Any, ...] = ()
+        sites: Mapping[str, Site] = {}
+        if share_type is not None:
+            kind = (
+                share_type.id,
+                share.protocol,
+                options.new_share_network_id or "",
+                from_snapshot,
+                written,
+            )
+            group = self._group(share, share_type, options, kind)
+            thin = thinks_thin(share_type)
+            sites = {name: site for name, site in group.sites.items() if name != share.host}
+            order = (len(sites), *kind, share.host if self.request.chooses else "")
+        case = _Case(options, share_type, group, sites, order, thin, written)
+        self.cases[key] = case
+        return case
 
     def _options(self, share: Share) -> Options:
         """What Manila shall be asked for: shared by all shares of one type and network."""
@@ -660,36 +838,28 @@ class _Planner:
             )
         return options
 
-    def _kind(self, share: Share, share_type: ShareType, options: Options) -> tuple[Any, ...]:
-        """What decides about pools; and sorts the same in every run."""
-        return (
-            share_type.id,
-            share.protocol,
-            options.new_share_network_id or "",
-            share.snapshot_id is not None,
-            written_part(self.pools[share.host]) if share.host in self.pools else 1.0,
-        )
-
-    def _group(self, share: Share, share_type: ShareType, options: Options) -> _Group:
-        key = self._kind(share, share_type, options)
-        group = self.groups.get(key)
+    def _group(
+        self, share: Share, share_type: ShareType, options: Options, kind: tuple[Any, ...]
+    ) -> _Group:
+        """Which pools can take a share of this ``kind``, and why the others can't."""
+        group = self.groups.get(kind)
         if group is None:
-            sites = []
+            sites = {}
             refused: list[tuple[str, list[Reason]]] = []
             from_snapshot = share.snapshot_id is not None
-            for room in self.rooms.values():
+            for name, room in self.rooms.items():
                 pool = room.pool
                 service = self.inventory.services.get(pool.backend)
-                reasons = pool_blockers(share, share_type, pool, service, options, share.host)
+                reasons = pool_blockers(share, share_type, pool, service, options, "")
                 invalid = capacity_invalid(pool, share_type, from_snapshot)
                 if invalid:
                     reasons.append(invalid)
                 if reasons:
-                    refused.append((pool.name, reasons))
+                    refused.append((name, reasons))
                 else:
-                    sites.append(Site(pool.name, (room,)))
+                    sites[name] = Site(name, (room,))
             refusals = _condensed(refused, "pool") + self._nowhere()
-            group = self.groups[key] = _Group(share_type, sites, refusals)
+            group = self.groups[kind] = _Group(share_type, sites, refusals)
         return group
 
     def _nowhere(self) -> list[Reason]:
@@ -801,23 +971,28 @@ class _Planner:
     def _pools(self, migrations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Source and possible destinations, before and after."""
         coming, going = traffic(migrations)
+        begun_in, begun_out = traffic(self.running)
         listed = []
         for name, pool in self.pools.items():
             room = self.rooms.get(name)
-            if room is None and not covers(self.request.source, name):
+            if room is None and not (self.request.places and self.scope.takes_from(name)):
                 continue
             figures = room or Room(pool)
-            more = figures.load.written_gb - going.get(name, 0) * written_part(pool)
+            used, more = figures.used, figures.load.written_gb
+            more -= going.get(name, 0) * written_part(pool)
+            if used is not None and name in self.contents:
+                # As what chose the moves sees it: by what lies there when they have ended.
+                used = self.contents[name] - begun_in.get(name, 0) + begun_out.get(name, 0)
+                more = coming.get(name, 0) - going.get(name, 0)
+                used, more = used * weight(pool), more * weight(pool)
+            after = None if used is None else max(0.0, used + more)
             listed.append(
                 {
                     "name": name,
                     "total_gb": pool.total_gb,
                     "free_gb": pool.free_gb,
-                    "used_percent_before": _percent(figures.used, figures.total),
-                    "used_percent_after": _percent(
-                        None if figures.used is None else max(0.0, figures.used + more),
-                        figures.total,
-                    ),
+                    "used_percent_before": _percent(used, figures.total),
+                    "used_percent_after": _percent(after, figures.total),
                     "planned_gb_in": coming.get(name, 0),
                     "planned_gb_out": going.get(name, 0),
                 }
@@ -893,7 +1068,7 @@ def _uncountable(site: Site, claims: Iterable[Claim]) -> list[Reason]:
 
 
 def _no_room(item: Item) -> str:
-    rooms = [site.rooms[0] for site in item.sites]
+    rooms = [site.rooms[0] for site in item.sites.values()]
     (claim,) = item.claims
     most = max(rooms, key=lambda room: room.holds(claim))
     return (
@@ -908,9 +1083,9 @@ def _no_room_for_server(item: Item) -> str:
         lacking = settle(item.claims, site.rooms).lacking
         return item.size_gb - sum(one.size_gb for one in lacking)
 
-    most = max(item.sites, key=found)
+    most = max(item.sites.values(), key=found)
     return (
-        f"{listed([site.name for site in item.sites], 'back end')}: room is needed for "
+        f"{listed(list(item.sites), 'back end')}: room is needed for "
         f"{many(len(item.claims), 'share')} with {item.size_gb} GiB together and, with what is "
         f"planned, {found(most)} GiB of that find some"
         + (f" at most (at {most.name})" if len(item.sites) > 1 else "")

@@ -9,6 +9,7 @@ and handed from one module to another: whoever reads one can't be sure who wrote
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -26,6 +27,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     is_backend,
     is_pool,
 )
+from ansible_collections.manila.migration.plugins.module_utils.request import Pace
 from ansible_collections.manila.migration.plugins.module_utils.server_feasibility import (
     CAPABILITIES,
     server_start_blockers,
@@ -55,6 +57,24 @@ def traffic(entries: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], dict[
                 for pool, side in ((one["destination"], coming), (one["source"], going)):
                     side[pool] = side.get(pool, 0) + one["size_gb"]
     return coming, going
+
+
+def forecast(entries: Sequence[Mapping[str, Any]], pace: Pace) -> int | None:
+    """Seconds that the copying takes at least, with all caps used to the full; None: not known.
+
+    The longest of: all that is copied, what one pool gives and takes, the largest one.
+    """
+    if not pace.rate:
+        return None
+    coming, going = traffic(entries)
+    busiest = max((coming.get(one, 0) + going.get(one, 0) for one in {*coming, *going}), default=0)
+    sizes: list[int] = [entry["size_gb"] for entry in entries]
+    copied: float = max(
+        sum(sizes) / max(1, pace.max_parallel),
+        busiest / max(1, pace.max_parallel_per_pool),
+        max(sizes, default=0),
+    )
+    return math.ceil(copied * 1024 / pace.rate)
 
 
 _PLACES: dict[str, tuple[Callable[[str], bool], str]] = {
@@ -179,18 +199,17 @@ def follow(
     wanted = {migration.id: number for number, migration in enumerate(to_migrations(agreed))}
     if agreed.get("source") != plan["source"]:
         raise ValueError(f"It is a plan for {agreed.get('source')!r}, not for {plan['source']!r}.")
-    manner = agreed.get("share_servers", plan["share_servers"])
-    if manner != plan["share_servers"]:
-        raise ValueError(
-            f"It is a plan with share_servers {manner!r}, not {plan['share_servers']!r}."
-        )
+    for name in ("objective", "share_servers", "availability_zone"):
+        manner = agreed.get(name, plan[name])
+        if manner != plan[name]:
+            raise ValueError(f"It is a plan with {name} {manner!r}, not {plan[name]!r}.")
     differences: list[Reason] = []
     migrations = {}
     for entry in plan["migrations"]:
         number = wanted.get(entry["id"])
         if number is None:
             differences.append(
-                Reason("new", f"{entry['label']} is at the source and not in the plan file")
+                Reason("new", f"{entry['label']} is at {entry['source']} and not in the plan file")
             )
             continue
         old = agreed["migrations"][number]
@@ -210,7 +229,7 @@ def follow(
     for number, old in enumerate(agreed["migrations"]):
         if number not in migrations and old["id"] not in cannot:
             name = old.get("label") or old.get("name") or old["id"]
-            differences.append(Reason("gone", f"{name} is not at the source any more"))
+            differences.append(Reason("gone", f"{name} is not at {old['source']} any more"))
     followed = [migrations[number] for number in sorted(migrations)]
     fresh = {entry["id"]: entry for entry in plan["migrations"]}
     loads = under_way(inventory).loads

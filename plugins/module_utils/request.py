@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
 from ansible_collections.manila.migration.plugins.module_utils.packing import PLACEMENTS, SPREAD
@@ -18,7 +19,12 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
 )
 
 EVACUATE = "evacuate"
-OBJECTIVES = (EVACUATE,)
+REBALANCE = "rebalance"
+CONSOLIDATE = "consolidate"
+RELOCATE = "relocate"
+OBJECTIVES = (EVACUATE, REBALANCE, CONSOLIDATE, RELOCATE)
+CHOOSING = frozenset({REBALANCE, CONSOLIDATE})
+"""Objectives that move some of what there is, among pools that are source and destination."""
 
 MECHANISMS = ("auto", "driver", "host")
 REQUIREMENTS = ("writable", "nondisruptive", "preserve_metadata", "preserve_snapshots")
@@ -27,18 +33,35 @@ WHOLE = "whole"
 SPLIT = "split"
 SHARE_SERVERS = (WHOLE, SPLIT)
 
+TOLERANCE = 5.0
+
+
+class Pace(NamedTuple):
+    """How fast migrations may go: MiB/s of each one (0: not known), and how many at once."""
+
+    rate: float = 0.0
+    max_parallel: int = 5
+    max_parallel_per_pool: int = 2
+
 
 @dataclass(frozen=True)
 class Request:
     """What the operator wants.
 
-    ``source`` is a back end or a pool; ``destinations`` are back ends or pools, none meaning any
-    but the source.  ``share_type_map`` goes from names or IDs to names or IDs,
-    ``share_network_map`` from IDs to IDs, ``exclude`` holds names or IDs of shares, and IDs of
-    share servers.  ``share_servers`` says whether these move whole, or are split into shares.
+    ``source`` and ``destinations`` are back ends or pools: taken from and brought to, where no
+    destinations mean any but the source.  To evacuate needs a source; to relocate takes from
+    everywhere without one, and brings to pools in ``availability_zone``; to rebalance and to
+    consolidate, both together are the pools in question.
+
+    ``share_type_map`` goes from names or IDs to names or IDs, ``share_network_map`` from IDs to
+    IDs, ``exclude`` holds names or IDs of shares, and IDs of share servers; ``select`` is a
+    JMESPath expression over shares (``selection``).  ``share_servers`` says whether these move
+    whole, or are split into shares.  ``tolerance`` (percent points) is how far from the mean a
+    pool may be after a rebalance, ``pace`` what the time is told by.  ``agreed`` are the moves of
+    an older plan, destinations by IDs: what objectives that choose choose again.
     """
 
-    source: str
+    source: str = ""
     destinations: Sequence[str] = ()
     objective: str = EVACUATE
     share_type_map: Mapping[str, str] = field(default_factory=dict)
@@ -46,26 +69,74 @@ class Request:
     mechanism: str = "auto"
     require: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    select: str = ""
     placement: str = SPREAD
     share_servers: str = WHOLE
+    availability_zone: str = ""
+    pace: Pace = field(default_factory=Pace)
+    tolerance: float = TOLERANCE
+    agreed: Mapping[str, str] | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether only some of what could move shall move."""
+        return self.objective in CHOOSING
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where to look for what may move; none: everywhere."""
+        given = (self.source, *self.destinations) if self.chooses else (self.source,)
+        return tuple(filter(None, given))
 
     @property
     def moves_servers(self) -> bool:
         """Whether share servers move as they are: of a single pool they can't."""
-        return self.share_servers == WHOLE and not is_pool(self.source)
+        return self.share_servers == WHOLE and not self.chooses and not is_pool(self.source)
 
-    def allows(self, pool: str) -> bool:
+
+class Scope:
+    """Where a plan takes from and brings to, in one cloud."""
+
+    def __init__(self, request: Request, inventory: Inventory) -> None:
+        self._request = request
+        self._services = inventory.services
+        self._takes: dict[str, bool] = {}
+
+    def takes_from(self, pool: str) -> bool:
+        """Whether what is in this pool may move."""
+        known = self._takes.get(pool)
+        if known is None:
+            places = self._request.places
+            known = not places or any(covers(place, pool) for place in places)
+            if self._request.objective == RELOCATE:
+                known = known and not self._in_zone(backend_of(pool))
+            self._takes[pool] = known
+        return known
+
+    def takes_from_backend(self, backend: str) -> bool:
+        """Whether share servers of this back end may move."""
+        return self._request.moves_servers and self.takes_from(backend)
+
+    def brings_to(self, pool: str) -> bool:
         """Whether something may be moved to this pool."""
-        if covers(self.source, pool):
+        if self._request.chooses:
+            return self.takes_from(pool)
+        if self.takes_from(pool) or not self._in_zone(backend_of(pool)):
             return False
-        return not self.destinations or any(covers(place, pool) for place in self.destinations)
+        places = self._request.destinations
+        return not places or any(covers(place, pool) for place in places)
 
-    def allows_backend(self, backend: str) -> bool:
-        """Whether a share server may be moved to this back end: to all of it, or to a pool of it."""
-        if backend == backend_of(self.source):
+    def brings_to_backend(self, backend: str) -> bool:
+        """Whether a share server may be moved to this back end: to all of it, or a pool of it."""
+        if self.takes_from(backend) or not self._in_zone(backend):
             return False
-        places = map(backend_of, self.destinations)
-        return not self.destinations or backend in places
+        places = map(backend_of, self._request.destinations)
+        return not self._request.destinations or backend in places
+
+    def _in_zone(self, backend: str) -> bool:
+        zone = self._request.availability_zone
+        service = self._services.get(backend)
+        return not zone or (service is not None and service.zone == zone)
 
 
 def check_request(inventory: Inventory, request: Request) -> dict[str, str]:
@@ -84,14 +155,16 @@ def check_request(inventory: Inventory, request: Request) -> dict[str, str]:
             f"mechanism 'host' excludes require ({', '.join(request.require)}): only drivers can "
             "promise that."
         )
-    _check_place(inventory, "source", request.source)
+    if request.source:
+        _check_place(inventory, "source", request.source)
     for place in request.destinations:
         _check_place(inventory, "destinations", place)
-        if covers(request.source, place):
+        if request.source and not request.chooses and covers(request.source, place):
             raise ValueError(
                 f"destinations: {place} is the source or a part of it ({request.source})."
             )
-    if request.share_servers == WHOLE and is_pool(request.source):
+    _check_objective(inventory, request)
+    if request.share_servers == WHOLE and not request.chooses and is_pool(request.source):
         on_servers = (one for several in inventory.on_servers.values() for one in several)
         if any(one.host == request.source for one in on_servers):
             raise ValueError(
@@ -103,6 +176,37 @@ def check_request(inventory: Inventory, request: Request) -> dict[str, str]:
         _type_id(inventory, old): _type_id(inventory, new)
         for old, new in sorted(request.share_type_map.items())
     }
+
+
+def _check_objective(inventory: Inventory, request: Request) -> None:
+    """What each objective needs, and what the others can't take."""
+    objective = request.objective
+    if objective == EVACUATE and not request.source:
+        raise ValueError("source: it is missing; evacuate needs a back end or pool to empty.")
+    if not request.tolerance >= 0:
+        raise ValueError(f"tolerance: {request.tolerance} is no number of percent points.")
+    if request.chooses:
+        if not request.places:
+            raise ValueError(
+                f"destinations: {objective} needs the back ends or pools in question, at least two "
+                "pools."
+            )
+        scope = Scope(request, inventory)
+        pools = [pool.name for pool in inventory.pools if scope.takes_from(pool.name)]
+        if len(pools) < 2 and inventory.scheduler_up:
+            raise ValueError(
+                f"destinations: {objective} needs at least two pools, and of "
+                f"{', '.join(request.places)} Manila's scheduler knows {len(pools)}."
+            )
+    zone = request.availability_zone
+    zones = sorted({one.zone for one in inventory.services.values() if one.zone})
+    if objective != RELOCATE and zone:
+        raise ValueError(f"availability_zone: it is for relocate only, not for {objective}.")
+    if objective == RELOCATE and zone not in zones:
+        what = f"there is no zone {zone!r}" if zone else "it is missing"
+        raise ValueError(
+            f"availability_zone: {what}; the zones with back ends are {', '.join(zones) or 'none'}."
+        )
 
 
 def _check_place(inventory: Inventory, name: str, place: str) -> None:

@@ -245,7 +245,7 @@ def test_a_share_server_brings_what_the_pools_of_its_destination_do_not_report(
 
 
 def claim(size, pool="old@b#gold", share_id="s"):
-    return Claim(share_id, size, pool, PLAIN)
+    return Claim(share_id, size, pool, PLAIN, thin=True)
 
 
 def rooms(**free):

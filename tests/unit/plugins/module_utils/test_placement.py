@@ -85,6 +85,8 @@ def test_the_plan_has_the_keys_of_the_contract():
         "unplaced": 0,
         "excluded": 0,
         "size_gb": 10,
+        "shares": 1,
+        "expected_seconds": None,
     }
     assert json.loads(json.dumps(plan)) == plan
 

@@ -293,8 +293,8 @@ def test_a_server_that_came_went_or_runs_elsewhere():
     assert moved(plan) == {"v1": "n@two"}
     assert differences(plan) == ["redirected", "new", "gone"]
     messages = [one["message"] for one in plan["differences"]]
-    assert messages[1] == "share server v3 is at the source and not in the plan file"
-    assert messages[2] == "share server v2 is not at the source any more"
+    assert messages[1] == "share server v3 is at n@old and not in the plan file"
+    assert messages[2] == "share server v2 is not at n@old any more"
 
 
 @pytest.mark.parametrize(
