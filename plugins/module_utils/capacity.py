@@ -9,7 +9,7 @@ Sizes are GiB, reservations percent.  Pure.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
@@ -70,15 +70,26 @@ def written_part(pool: Pool) -> float:
     return min(1.0, max(0.0, total - free) / promised)
 
 
-def weight(pool: Pool) -> float:
-    """How much of a share's size counts when pools are compared: all of it, except in thin ones.
+def weights(pools: Iterable[Pool]) -> dict[str, float]:
+    """How much of a share's size counts in each of these pools when they are compared.
 
-    There it is the written part but, as that may grow, no less than what a share takes of what
-    the pool may promise.
+    All of it, except in thin ones: there the written part, told of all of them together, as it
+    hardly changes when shares move between them; but no less than what a share takes of what the
+    pool may promise.
     """
-    if not pool.thin_provisioning:
-        return 1.0
-    return max(written_part(pool), 1 / max(1.0, pool.max_over_subscription_ratio))
+    pools = list(pools)
+    used = promised = 0.0
+    for pool in pools:
+        if pool.thin_provisioning and pool.provisioned_gb:
+            used += written_part(pool) * pool.provisioned_gb
+            promised += pool.provisioned_gb
+    written = used / promised if promised else 1.0
+    return {
+        pool.name: max(written, 1 / max(1.0, pool.max_over_subscription_ratio))
+        if pool.thin_provisioning
+        else 1.0
+        for pool in pools
+    }
 
 
 def capacity_invalid(

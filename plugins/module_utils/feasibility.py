@@ -113,6 +113,8 @@ CODES: dict[str, str] = {
     "empty_server": "A share server at the source has no shares: nothing that has to be moved.",
     "type_kept": "A share type is mapped, and its shares move with their share servers, which keeps it.",
     "metadata_not_asked": "preserve_metadata is required, and can't be asked for with share servers.",
+    "not_balanced": "A pool stays further away from the mean than a rebalance shall bring it.",
+    "not_emptied": "A pool can't be emptied when pools are consolidated.",
     # Differences between a plan file and the cloud.
     "new": "Something is at the source that is not in the plan file.",
     "gone": "Something in the plan file is not at the source any more.",

@@ -24,8 +24,8 @@ from ansible_collections.manila.migration.plugins.module_utils.server_feasibilit
 from ansible_collections.manila.migration.plugins.module_utils.states import MOVING, SHARE_SERVER
 
 
-def read_inventory(cloud: Cloud, source: str) -> Inventory:
-    """Everything at ``source`` (a back end or a pool), and everything that migrates.
+def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
+    """Everything at ``sources`` (back ends or pools; none: anywhere), and everything that migrates.
 
     Share servers are asked for where any pool of the cloud has them, networks and groups where
     the source has them.  Manila's checks of share servers are the caller's.  Raises CloudError.
@@ -34,12 +34,19 @@ def read_inventory(cloud: Cloud, source: str) -> Inventory:
     services = cloud.services()
     # Asked for pools, a Manila without a scheduler is silent for a minute and then fails.
     scheduler_up = any(one.binary == SCHEDULER and one.alive and one.enabled for one in services)
-    at_source = [one for one in cloud.instances(backend_of(source)) if covers(source, one.host)]
+    backends: list[str | None] = [*sorted(set(map(backend_of, sources)))] or [None]
+    at_source = [
+        one
+        for backend in backends
+        for one in cloud.instances(backend)
+        if not sources or any(covers(source, one.host) for source in sources)
+    ]
     share_ids = {one.share_id for one in at_source}
     shares: dict[str, Share] = {}
-    for pool in sorted({one.host for one in at_source}):
-        # Manila's filter takes whole pool names, and matches any instance of a share.
-        shares.update((one.id, one) for one in cloud.shares(host=pool))
+    # Manila's filter takes whole pool names, and matches any instance of a share.
+    pools_there = sorted({one.host for one in at_source})
+    for filters in [{"host": pool} for pool in pools_there] if sources else [{}]:
+        shares.update((one.id, one) for one in cloud.shares(**filters))
     migrating = cloud.shares(status="migrating")
     shares.update((one.id, one) for one in migrating)
     if share_ids - set(shares):
@@ -65,7 +72,7 @@ def read_inventory(cloud: Cloud, source: str) -> Inventory:
     if any(one.status == MOVING[SHARE_SERVER] for one in servers):
         aboard = cloud.shares(status=MOVING[SHARE_SERVER])
         shares.update((one.id, one) for one in aboard if one.id not in shares)
-    with_servers = any(one.host == backend_of(source) for one in servers)
+    with_servers = any(None in backends or one.host in backends for one in servers)
     return Inventory(
         shares=tuple(shares.values()),
         instances=instances,

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which shares to move, where not all of them have to: to rebalance pools, to empty some.
 
-How full a pool is, is told here by the sizes of the shares that lie in it (``capacity.weight``
-says how they count in thin pools).  What drivers report is older than that: Manila's scheduler
+How full a pool is, is told here by the sizes of the shares that lie in it (``capacity.weights``
+say how they count in thin pools).  What drivers report is older than that: Manila's scheduler
 renews it only when something is scheduled, and who asked again after a rebalance would be told
 to do it again.
 Sizes are GiB, fills parts of a whole, tolerances percent points.  Pure.

@@ -30,7 +30,7 @@ from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     claims_aboard,
     settle,
     under_way,
-    weight,
+    weights,
     written_part,
 )
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
@@ -244,6 +244,7 @@ class _Planner:
             if self.scope.brings_to(name)
         }
         self.contents = self._contents() if request.chooses else {}
+        self.weights = weights(room.pool for room in self.rooms.values())
         self.emptied: frozenset[str] = frozenset()
         self.backends = [
             Site(
@@ -385,7 +386,7 @@ class _Planner:
 
     def _levels(self) -> dict[str, Level]:
         return {
-            name: Level(name, room.total, self.contents[name], weight(room.pool))
+            name: Level(name, room.total, self.contents[name], self.weights[name])
             for name, room in self.rooms.items()
             if room.total
         }
@@ -984,7 +985,7 @@ class _Planner:
                 # As what chose the moves sees it: by what lies there when they have ended.
                 used = self.contents[name] - begun_in.get(name, 0) + begun_out.get(name, 0)
                 more = coming.get(name, 0) - going.get(name, 0)
-                used, more = used * weight(pool), more * weight(pool)
+                used, more = used * self.weights[name], more * self.weights[name]
             after = None if used is None else max(0.0, used + more)
             listed.append(
                 {

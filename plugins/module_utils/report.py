@@ -15,9 +15,16 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Track,
     summarize,
 )
+from ansible_collections.manila.migration.plugins.module_utils.request import (
+    CHOOSING,
+    EVACUATE,
+    REBALANCE,
+    RELOCATE,
+)
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETED,
     COPIED,
+    SHARE,
     SHARE_SERVER,
 )
 from ansible_collections.manila.migration.plugins.module_utils.wording import many, some
@@ -75,52 +82,124 @@ def _why(record: Mapping[str, Any]) -> str:
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """A plan as text: moves, what can't move and why, warnings, pools before and after."""
-    summary = Counter((one["source"], one["destination"]) for one in plan["migrations"])
-    size = sum(one["size_gb"] for one in plan["migrations"])
-    lines = [f"{plan['source']}: {_total(plan['migrations'])}, {size} GiB"]
-    lines += [f"  {count} x {source} -> {to}" for (source, to), count in sorted(summary.items())]
-    lines += _indent(
-        _table(
-            [
-                (
-                    _name(one),
-                    f"{one['size_gb']} GiB",
-                    one["phase"],
-                    f"-> {one['destination']}",
-                    _detail(one),
-                )
-                for one in plan["migrations"]
-            ]
-        )
-    )
+    moves = plan["migrations"]
+    lines = [_headline(plan)]
+    lines += [f"emptied: {', '.join(plan['emptied'])}"] if plan["emptied"] else []
+    counts = Counter((one["source"], one["destination"]) for one in moves)
+    lines += [f"  {count} x {source} -> {to}" for (source, to), count in sorted(counts.items())]
+    if moves:
+        rows = [
+            (
+                _name(one),
+                f"{one['size_gb']} GiB",
+                one["source"],
+                one["destination"],
+                _mechanism(one),
+                one["phase"],
+                _detail(one),
+            )
+            for one in moves[:_ROWS]
+        ]
+        lines += _indent(_table([("what", "size", "from", "to", "by", "state", ""), *rows]))
+    if len(moves) > _ROWS:
+        lines.append(f"  and {len(moves) - _ROWS} more, the smaller ones")
     if plan["unplaced"]:
         lines.append(f"{len(plan['unplaced'])} can't move:")
         alike: dict[str, list[str]] = {}
         for one in plan["unplaced"]:
             reasons = "; ".join(reason["message"] for reason in one["reasons"])
             alike.setdefault(reasons, []).append(_name(one))
-        lines += [f"  {', '.join(names)}: {reasons}" for reasons, names in alike.items()]
+        lines += [f"  {_names(names)}: {reasons}" for reasons, names in alike.items()]
     if plan["excluded"]:
-        names = ", ".join(map(_name, plan["excluded"]))
-        lines.append(f"left out as asked: {names}")
+        lines.append(f"left out as asked: {_names(list(map(_name, plan['excluded'])))}")
     for one in plan.get("differences", ()):
         lines.append(f"different from the plan file: {one['message']}")
     lines += [f"warning: {one['message']}" for one in plan["warnings"]]
-    lines.append("pools, percent full before and after:")
+    lines.append("pools before and after:")
     lines += _indent(
         _table(
             [
                 (
                     one["name"],
-                    f"{one['total_gb']} GiB",
-                    f"{_percent(one['used_percent_before'])} -> "
-                    f"{_percent(one['used_percent_after'])}",
+                    f"{_gib(one['total_gb'])}",
+                    _bar(one["used_percent_before"]),
+                    "->",
+                    _bar(one["used_percent_after"]),
                 )
                 for one in plan["pools"]
             ]
         )
     )
     return lines
+
+
+_ROWS = 200
+"""How many migrations are listed before the others are only counted: the JSON has them all."""
+
+
+def _headline(plan: Mapping[str, Any]) -> str:
+    """What it is for, what it costs, and what it brings."""
+    place = plan["source"] or ", ".join(plan["destinations"]) or "everything"
+    if plan["source"] and plan["destinations"] and plan["objective"] in CHOOSING:
+        place = ", ".join((plan["source"], *plan["destinations"]))
+    head = {
+        EVACUATE: place,
+        RELOCATE: f"relocate {plan['source'] or 'everything'} to {plan['availability_zone']}",
+    }.get(plan["objective"], f"{plan['objective']} {place}")
+    parts = [f"{_total(plan['migrations'])}, {plan['summary']['size_gb']} GiB"]
+    seconds = plan["summary"]["expected_seconds"]
+    if seconds:
+        parts.append(f"copying takes at least {_duration(seconds)}")
+    if plan["objective"] == REBALANCE:
+        fills = [
+            [
+                one[f"used_percent_{when}"]
+                for one in plan["pools"]
+                if one[f"used_percent_{when}"] is not None
+            ]
+            for when in ("before", "after")
+        ]
+        before, after = (f"{min(one):.0f} to {max(one):.0f} %" for one in fills if one)
+        parts.append(f"pools are filled {before} before and {after} after")
+    return f"{head}: {'; '.join(parts)}"
+
+
+def _mechanism(entry: Mapping[str, Any]) -> str:
+    """Who copies: settled for what only drivers can do, or the Data Service."""
+    options = entry["options"]
+    if options.get("force_host_assisted_migration"):
+        return "host"
+    demands = ("writable", "nondisruptive", "preserve_metadata", "preserve_snapshots")
+    if entry["kind"] != SHARE or any(options.get(name) for name in demands):
+        return "driver"
+    return "auto"
+
+
+def _duration(seconds: float) -> str:
+    """``50 s``, ``12 min``, ``3 h 5 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{rest} s"
+
+
+def _names(names: Sequence[str]) -> str:
+    """All of them, as long as that can be read."""
+    more = f" and {len(names) - _ROWS} more" if len(names) > _ROWS else ""
+    return ", ".join(names[:_ROWS]) + more
+
+
+def _gib(size: Any) -> str:
+    return f"{size:g} GiB" if isinstance(size, (int, float)) else str(size)
+
+
+def _bar(percent: float | None) -> str:
+    """A fill for people, twenty characters and the figure."""
+    if percent is None:
+        return "not known"
+    full = max(0, min(20, round(percent / 5)))
+    return f"[{'#' * full}{'.' * (20 - full)}] {percent:3.0f} %"
 
 
 def _total(migrations: Sequence[Mapping[str, Any]]) -> str:
@@ -146,10 +225,6 @@ def _detail(entry: Mapping[str, Any]) -> str:
         names = [one["name"] or one["id"] for one in entry["shares"]]
         return f"{many(len(names), 'share')}: {some(names)}"
     return "with a new share type" if entry["options"].get("new_share_type_id") else ""
-
-
-def _percent(value: Any) -> str:
-    return f"{value:.0f} %" if isinstance(value, (int, float)) else "?"
 
 
 def _indent(lines: Sequence[str]) -> list[str]:

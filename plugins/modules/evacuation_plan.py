@@ -2,42 +2,62 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plan how a back end is emptied."""
+"""Plan which shares and share servers move where."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: evacuation_plan
-short_description: Plan how a back end or pool of OpenStack Manila is emptied
+short_description: Plan which shares of OpenStack Manila move where
 version_added: 0.1.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
   - Reads the cloud and returns which share goes to which pool, which share server to which back end, and
     why one can go nowhere. Changes nothing.
+  - By default it empties a back end or a pool. Other objectives move what is needed for something else.
   - Counts capacity as Manila's scheduler does, and beside it what the scheduler forgets, the shares
     that are placed but not there yet.
   - Of each share server that could move it asks Manila, and with it the drivers, whether it can.
   - Migrations that already run away from the source are part of the plan, with the destination they have.
 options:
   source:
-    description: What to empty, V(host@backend) with all its pools or one pool V(host@backend#pool).
+    description:
+      - What to take from, V(host@backend) with all its pools or one pool V(host@backend#pool).
+      - Needed with O(objective=evacuate). With O(objective=relocate), without it from everywhere outside the zone.
     type: str
-    required: true
   destinations:
     description:
       - Where shares may go, each V(host@backend) with all its pools or one pool V(host@backend#pool).
       - Without it, to every pool of an enabled back end that is up, the source's excepted.
+      - With O(objective=rebalance) and O(objective=consolidate), O(source) and these together are the pools in
+        question, between which shares move.
       - A share server goes to a back end. Of one that is allowed with single pools only the room of these counts,
         but in which of its pools shares come to lie is up to the driver.
     type: list
     elements: str
     default: []
   objective:
-    description: What the plan is for.
+    description:
+      - What the plan is for.
+      - V(evacuate) empties O(source).
+      - V(rebalance) moves the least data that brings every pool to within O(tolerance) of the mean of all.
+      - V(consolidate) empties as many pools as possible, so that they can be taken offline. Pools that are empty
+        already stay so.
+      - V(relocate) moves what is outside O(availability_zone) to pools in it.
+      - V(rebalance) and V(consolidate) compare pools by the sizes of the shares in them, as the scheduler's
+        figures of free space are older than the last move. They move shares, and those on share servers only with
+        O(share_servers=split).
     type: str
-    choices: [evacuate]
+    choices: [evacuate, rebalance, consolidate, relocate]
     default: evacuate
+  availability_zone:
+    description: Where to, with O(objective=relocate).
+    type: str
+  tolerance:
+    description: How many percent points the fill of a pool may be away from the mean, with O(objective=rebalance).
+    type: float
+    default: 5
   share_type_map:
     description:
       - New share types for shares of a type, by name or ID. A share type that pins shares to the source
@@ -73,6 +93,14 @@ options:
     type: list
     elements: str
     default: []
+  select:
+    description:
+      - A JMESPath expression over the list of the shares at the source that gives those to move, or their IDs. The
+        others are left where they are, as if they were named in O(exclude).
+      - Each has C(id), C(name), C(project_id), C(size_gb), C(host), C(status), C(protocol), C(share_type),
+        C(share_type_id), C(share_network_id), C(share_server_id), C(availability_zone), C(snapshots) (how many)
+        and C(metadata).
+    type: str
   placement:
     description: V(spread) keeps the fullest pool as empty as possible, V(pack) fills one pool after the other.
     type: str
@@ -87,11 +115,25 @@ options:
     type: str
     choices: [whole, split]
     default: whole
+  rate:
+    description: MiB that one migration copies in a second, as measured or expected. Without it no time is told.
+    type: float
+  max_parallel:
+    description: How many migrations are meant to run at the same time. Only RV(plan.summary) is affected.
+    type: int
+    default: 5
+  max_parallel_per_pool:
+    description: How many are meant to run at the same time in one pool. Only RV(plan.summary) is affected.
+    type: int
+    default: 2
   baseline:
     description:
       - A plan that was agreed upon earlier. What nobody has begun to move goes where it says, and what
         is different in the cloud by now is named in RV(plan.differences).
+      - With O(objective=rebalance) and O(objective=consolidate), what it moves is moved, and nothing else.
     type: dict
+requirements:
+  - jmespath, for O(select)
 attributes:
   check_mode:
     support: full
@@ -127,6 +169,23 @@ EXAMPLES = r"""
     share_network_map:
       tenant-old: tenant-new
 
+- name: Plan how the pools of two arrays are filled alike, and what that takes
+  manila.migration.evacuation_plan:
+    cloud: mycloud
+    objective: rebalance
+    destinations:
+      - stor1@array7
+      - stor2@array9
+    tolerance: 10
+    rate: 120
+
+- name: Plan how the large shares of a project come to where it computes
+  manila.migration.evacuation_plan:
+    cloud: mycloud
+    objective: relocate
+    availability_zone: nova
+    select: "[?project_id == 'a51d' && size_gb > `100`]"
+
 - name: Show what cannot move, and why
   ansible.builtin.debug:
     var: planned.plan.unplaced
@@ -143,10 +202,17 @@ plan:
       type: int
       sample: 1
     source:
-      description: What is emptied.
+      description: O(source).
       type: str
+    destinations:
+      description: O(destinations).
+      type: list
+      elements: str
     objective:
       description: What the plan is for.
+      type: str
+    availability_zone:
+      description: O(availability_zone), or V(null).
       type: str
     share_servers:
       description: O(share_servers).
@@ -167,7 +233,7 @@ plan:
       type: list
       elements: dict
     excluded:
-      description: What is left where it is because O(exclude) says so.
+      description: What is left where it is because O(exclude) or O(select) says so.
       type: list
       elements: dict
     warnings:
@@ -179,11 +245,19 @@ plan:
       type: list
       elements: dict
     pools:
-      description: The pools of the source and the destinations, in GiB and percent, before and after.
+      description:
+        - The pools of the source and the destinations, in GiB and percent, before and after. Reported figures or,
+          where the objective compares pools, by the sizes of the shares in them.
       type: list
       elements: dict
+    emptied:
+      description: The pools that O(objective=consolidate) empties.
+      type: list
+      elements: str
     summary:
-      description: Counts, and the GiB that move.
+      description:
+        - Counts, the GiB that move (C(size_gb)), how many C(shares) are disturbed by it, and how long the copying
+          takes at least if every migration goes at O(rate), in C(expected_seconds), or V(null).
       type: dict
 text:
   description: The plan for people, line by line.
@@ -197,6 +271,8 @@ services:
   returned: success
 """
 
+import gc
+import math
 import time
 from dataclasses import replace
 from typing import Any
@@ -210,13 +286,17 @@ from ansible_collections.manila.migration.plugins.module_utils.placement import 
     checks_to_ask,
     make_plan,
 )
-from ansible_collections.manila.migration.plugins.module_utils.plans import follow
+from ansible_collections.manila.migration.plugins.module_utils.plans import (
+    follow,
+    to_migrations,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     backend_of,
     is_backend,
     is_pool,
 )
 from ansible_collections.manila.migration.plugins.module_utils.report import plan_lines
+from ansible_collections.manila.migration.plugins.module_utils.request import Pace
 
 PAUSES = (1, 2, 4)
 """Seconds between readings while something has just begun to migrate: its place shows soon."""
@@ -226,9 +306,14 @@ class EvacuationPlanModule(MigrationModule):
     """Reads the inventory and hands it to the planner."""
 
     argument_spec = {
-        "source": {"required": True},
+        "source": {},
         "destinations": {"type": "list", "elements": "str", "default": []},
-        "objective": {"choices": ["evacuate"], "default": "evacuate"},
+        "objective": {
+            "choices": ["evacuate", "rebalance", "consolidate", "relocate"],
+            "default": "evacuate",
+        },
+        "availability_zone": {},
+        "tolerance": {"type": "float", "default": 5},
         "share_type_map": {"type": "dict", "default": {}},
         "share_network_map": {"type": "dict", "default": {}},
         "mechanism": {"choices": ["auto", "driver", "host"], "default": "auto"},
@@ -239,19 +324,36 @@ class EvacuationPlanModule(MigrationModule):
             "default": [],
         },
         "exclude": {"type": "list", "elements": "str", "default": []},
+        "select": {},
         "placement": {"choices": ["spread", "pack"], "default": "spread"},
         "share_servers": {"choices": ["whole", "split"], "default": "whole"},
+        "rate": {"type": "float"},
+        "max_parallel": {"type": "int", "default": 5},
+        "max_parallel_per_pool": {"type": "int", "default": 2},
         "baseline": {"type": "dict"},
     }
-    module_kwargs = {"supports_check_mode": True}
+    module_kwargs = {
+        "supports_check_mode": True,
+        "required_if": [
+            ("objective", "evacuate", ("source",)),
+            ("objective", "relocate", ("availability_zone",)),
+        ],
+    }
 
     def run(self) -> None:
         """Read, plan, return."""
-        source = self.params["source"]
-        if not (is_backend(source) or is_pool(source)):
+        source = self.params["source"] or ""
+        if source and not (is_backend(source) or is_pool(source)):
             self.refuse(
                 f"source: {source!r} is no place; write it as host@backend or host@backend#pool."
             )
+        rate = self.params["rate"] or 0.0
+        if not 0 <= rate < math.inf:
+            self.refuse(f"rate: {rate:g} is no number of MiB a second.")
+        try:
+            agreed = self._agreed()
+        except ValueError as error:
+            self.refuse(f"baseline: {error}")
         cloud = self.open_cloud()
         networks = {
             cloud.find_share_network(old): cloud.find_share_network(new)
@@ -268,6 +370,11 @@ class EvacuationPlanModule(MigrationModule):
             exclude=tuple(self.params["exclude"]),
             placement=self.params["placement"],
             share_servers=self.params["share_servers"],
+            select=self.params["select"] or "",
+            availability_zone=self.params["availability_zone"] or "",
+            tolerance=self.params["tolerance"],
+            pace=Pace(rate, self.params["max_parallel"], self.params["max_parallel_per_pool"]),
+            agreed=agreed,
         )
         try:
             inventory, plan = self._plan(cloud, request)
@@ -280,13 +387,23 @@ class EvacuationPlanModule(MigrationModule):
                 self.refuse(f"baseline: {error}")
         self.results["plan"] = plan
         self.results["text"] = plan_lines(self.results["plan"])
-        service = inventory.services.get(backend_of(source))
-        self.results["services"] = [] if service is None else [_as_dict(service)]
+        backends = {backend_of(place) for place in request.places}
+        self.results["services"] = [
+            _as_dict(service)
+            for backend, service in sorted(inventory.services.items())
+            if backend in backends
+        ]
+
+    def _agreed(self) -> dict[str, str] | None:
+        """Destinations by IDs of the plan that was agreed upon.  Raises ValueError."""
+        if self.params["baseline"] is None:
+            return None
+        return {one.id: one.destination or "" for one in to_migrations(self.params["baseline"])}
 
     def _plan(self, cloud: Cloud, request: Request) -> tuple[Inventory, dict[str, Any]]:
         """Read and plan until all places are known.  Raises ValueError and CloudError."""
         for pause in (*PAUSES, 0):
-            inventory = read_inventory(cloud, request.source)
+            inventory = read_inventory(cloud, *request.places)
             plan = make_plan(inventory, request)
             if not any(
                 reason["code"] == "destination_unknown"
@@ -319,6 +436,8 @@ def _as_dict(service: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
+    # Plans of many shares are many objects, none of them garbage before the end.
+    gc.disable()
     EvacuationPlanModule()()
 
 

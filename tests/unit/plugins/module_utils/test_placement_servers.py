@@ -950,7 +950,13 @@ def test_every_server_that_stays_has_a_true_reason(case):
         if any(out & {one["id"], one["name"]} for one in entry["shares"]):
             own.add("excluded_share")
         assert own <= found
-        backends = sorted({one.backend for one in inventory.pools if Scope(request, inventory).brings_to(one.name)})
+        backends = sorted(
+            {
+                one.backend
+                for one in inventory.pools
+                if Scope(request, inventory).brings_to(one.name)
+            }
+        )
         others = {one.code for backend in backends for one in refusals(inventory, v, backend)} | {
             "no_capacity",
             "capacity_invalid",
@@ -977,7 +983,9 @@ def settles(ledger, request, inventory, entry, backend):
     trial.promised.update(ledger.promised)
     trial.taken.update(ledger.taken)
     names = [
-        one.name for one in inventory.pools if one.backend == backend and Scope(request, inventory).brings_to(one.name)
+        one.name
+        for one in inventory.pools
+        if one.backend == backend and Scope(request, inventory).brings_to(one.name)
     ]
     shares = [inventory.shares_by_id[one["id"]] for one in entry["shares"]]
     for one in sorted(shares, key=lambda one: (-one.size_gb, one.id)):

@@ -17,6 +17,7 @@ from ansible_collections.manila.migration.plugins.module_utils.report import (
     migration_lines,
     plan_lines,
 )
+from ansible_collections.manila.migration.plugins.module_utils.request import Pace
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
     OLD,
     ONE,
@@ -59,9 +60,11 @@ def test_a_share_server_has_a_readable_line():
     shares = [aboard(number) for number in range(1, 6)] + [aboard(9, "v2", 1)]
     text = lines(tenants(shares, pools=SERVER_POOLS[:4]))
     assert text[1] == "  2 x n@old -> n@one"
-    assert text[2:4] == [
-        "  share server v1  50 GiB  idle  -> n@one  5 shares: share 1, share 2, share 3 and 2 more",
-        "  share server v2  1 GiB   idle  -> n@one  1 share: share 9",
+    assert text[2:5] == [
+        "  what             size    from   to     by      state",
+        "  share server v1  50 GiB  n@old  n@one  driver  idle   "
+        "5 shares: share 1, share 2, share 3 and 2 more",
+        "  share server v2  1 GiB   n@old  n@one  driver  idle   1 share: share 9",
     ]
 
 
@@ -76,8 +79,56 @@ def test_what_stays_is_named():
 
 
 def test_a_new_type_is_told():
-    (line,) = lines(world([share(1)]), share_type_map={"plain": "thick"})[2:3]
-    assert line == f"  share 1  10 GiB  idle  -> {ONE}  with a new share type"
+    (line,) = lines(world([share(1)]), share_type_map={"plain": "thick"})[3:4]
+    assert line == f"  share 1  10 GiB  {OLD}  {ONE}  auto  idle   with a new share type"
+
+
+@pytest.mark.parametrize(
+    ("request_", "mechanism"),
+    [
+        ({}, "auto"),
+        ({"mechanism": "host"}, "host"),
+        ({"mechanism": "driver"}, "driver"),
+        ({"require": ["writable"]}, "driver"),
+    ],
+)
+def test_who_copies_is_told(request_, mechanism):
+    assert f" {mechanism} " in lines(world([share(1)]), **request_)[3]
+
+
+def test_pools_have_bars_before_and_after():
+    text = lines(world([share(1, 55)], [pool(OLD, 100, 40), pool(ONE), pool(TWO, "unknown")]))
+    after = text.index("pools before and after:")
+    assert text[after + 1 : after + 4] == [
+        "  n@old#p  100 GiB  [############........]  60 %  ->  [#...................]   5 %",
+        "  n@one#p  100 GiB  [....................]   0 %  ->  [###########.........]  55 %",
+        "  n@two#p  unknown  not known                     ->  not known",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "time"), [(1024, "10 s"), (100, "1 min"), (1, "2 h 50 min"), (0, None)]
+)
+def test_how_long_it_takes_at_least(rate, time):
+    text = lines(world([share(1)]), pace=Pace(rate))[0]
+    assert text == "n@old: 1 share moves, 10 GiB" + (
+        f"; copying takes at least {time}" if time else ""
+    )
+
+
+def test_only_so_many_moves_are_listed():
+    shares = [share(number, 1) for number in range(1, 206)]
+    text = lines(world(shares, [pool(OLD, 300, 0), pool(ONE, 300, 300)]))
+    assert "  and 5 more, the smaller ones" in text
+
+
+def test_what_a_rebalance_costs_and_brings():
+    inventory = world([share(n) for n in range(6)], [pool(OLD, 100, 40), pool(ONE)])
+    request = Request("n@old", ["n@one"], "rebalance", pace=Pace(1024))
+    assert plan_lines(make_plan(inventory, request))[0] == (
+        "rebalance n@old, n@one: 3 shares move, 30 GiB; copying takes at least 15 s; "
+        "pools are filled 0 to 60 % before and 30 to 30 % after"
+    )
 
 
 def test_records_of_both_kinds():
