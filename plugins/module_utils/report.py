@@ -51,6 +51,18 @@ def status_line(plan: Sequence[Migration], memory: Memory) -> str:
     )
 
 
+def measured_rate(plan: Sequence[Migration], memory: Memory) -> float | None:
+    """MiB that one migration copied in a second, over all whose copying was seen; None: of none."""
+    tracks = [(one, memory.tracks.get(one.id, Track())) for one in plan]
+    copied = [
+        (one.size_gb, track.copied_at - track.started_at)
+        for one, track in tracks
+        if track.copied_at and track.started_at and track.copied_at > track.started_at
+    ]
+    seconds = sum(one[1] for one in copied)
+    return round(1024 * sum(one[0] for one in copied) / seconds, 1) if seconds else None
+
+
 def migration_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line for each record of a migration: what it is at, and what it waits for since when."""
     rows = []

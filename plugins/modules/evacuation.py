@@ -158,6 +158,11 @@ summary:
   description: How many are C(copied), C(completed), C(failed), C(cancelled), or C(waiting) without a result, of C(total).
   type: dict
   returned: unless an argument was wrong
+rate:
+  description: MiB that one migration copied in a second, as O(manila.migration.evacuation_plan#module:rate) takes it; V(null)
+    if this run saw none copied.
+  type: float
+  returned: unless an argument was wrong
 """
 
 import fcntl
@@ -174,6 +179,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.plans import to_migrations
 from ansible_collections.manila.migration.plugins.module_utils.report import (
+    measured_rate,
     migration_lines,
     status_line,
 )
@@ -298,6 +304,7 @@ class EvacuationModule(MigrationModule):
             migrations=records,
             text=migration_lines(records),
             summary=summarize(runner.plan, runner.memory),
+            rate=measured_rate(runner.plan, runner.memory),
         )
 
     def _judge(self, runner: Runner) -> None:
