@@ -1,0 +1,80 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is returned is as docs/schemas says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
+from ansible_collections.manila.migration.plugins.module_utils.plans import VERSION, follow
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
+    SERVER_POOLS,
+    aboard,
+    going,
+    moving,
+    pool,
+    server,
+    share,
+    tenants,
+    world,
+)
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
+
+
+def check(plan: dict[str, Any]) -> None:
+    schema = json.loads((SCHEMAS / "plan.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    assert schema["properties"]["version"]["const"] == VERSION
+    Draft202012Validator(schema).validate(plan)
+    # What isn't documented isn't there.
+    assert set(plan) <= set(schema["properties"])
+    assert set(plan["summary"]) == set(schema["properties"]["summary"]["properties"])
+    definitions = schema["$defs"]
+    for one in plan["pools"]:
+        assert set(one) == set(definitions["pool"]["properties"])
+    documented = {**definitions["subject"]["properties"]}
+    for one in plan["unplaced"]:
+        assert set(one) - {"reasons"} <= set(documented)
+    documented.update(definitions["migration"]["allOf"][1]["properties"])
+    for one in plan["migrations"]:
+        assert set(one) <= set(documented)
+
+
+RUNNING, INSTANCES = moving(7, "n@one#p")
+INVENTORIES = {
+    "shares": world(
+        [share(1), share(2, status="error"), share(3, 900), RUNNING], instances=INSTANCES
+    ),
+    "unknown capacities": world([share(1)], [pool("n@old#p"), pool("n@one#p", "unknown")]),
+    "share servers": tenants(
+        [aboard(1), aboard(2, "v2"), aboard(3, "v3", status="error"), aboard(4, "v4")],
+        [server(1), *going(2, "n@one"), server(3), server(4)],
+        SERVER_POOLS,
+    ),
+}
+
+
+@pytest.mark.parametrize("inventory", INVENTORIES.values(), ids=INVENTORIES)
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"source": "n@old"},
+        {"source": "n@old", "exclude": ["share 1", "nothing"]},
+        {"source": "n@old", "destinations": ["n@one"], "objective": "rebalance"},
+        {"source": "n@old", "destinations": ["n@one"], "objective": "consolidate"},
+    ],
+    ids=["evacuate", "exclude", "rebalance", "consolidate"],
+)
+def test_a_plan_is_as_its_schema_says(inventory: Any, more: dict[str, Any]) -> None:
+    plan = make_plan(inventory, Request(**more))
+    check(plan)
+    check(follow(plan, plan, inventory))
+    check(json.loads(json.dumps(plan)))
