@@ -26,9 +26,8 @@ integration: ## the installed collection against the sandbox
 molecule: ## the roles' scenarios
 	@tools/molecule
 
-bench: ## the benchmarks, on the sandbox
-	@if [ -d tests/bench ]; then tools/with-sandbox pytest tests/bench; \
-	else echo "There are no benchmarks yet."; fi
+bench: ## the benchmarks, their figures into docs/benchmarks.md
+	@tools/bench
 
 sandbox-up: ## bring up the sandbox, a real Manila on loopback
 	@tests/sandbox/sandbox up

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import platform
 import random
+import re
 import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
 from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
@@ -131,8 +135,20 @@ def table() -> list[str]:
     return lines
 
 
+def write(page: Path, lines: list[str]) -> None:
+    """Put the table into its place, with the machine that it comes from."""
+    machine = (
+        f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}"
+    )
+    section = "\n".join(["<!-- planner -->", f"Measured on {machine}.", "", *lines, "<!-- end -->"])
+    text = page.read_text(encoding="utf-8")
+    pattern = re.compile(r"<!-- planner -->.*?<!-- end -->", re.DOTALL)
+    page.write_text(pattern.sub(lambda _match: section, text, count=1), encoding="utf-8")
+    print(section)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if len(sys.argv) > 2:
         print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))
     else:
-        print("\n".join(table()))
+        write(Path(sys.argv[1]), table())

@@ -92,3 +92,21 @@ def test_without_a_scheduler_pools_are_not_asked_for():
     assert "pools" not in asked
     assert [one.id for one in found.servers] == ["v1"]
     assert TWO not in found.pools_by_name
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_more_shares_cost_no_more_requests(count):
+    inventory = world([share(n) for n in range(count)])
+    _found, asked = read(inventory)
+    assert asked == [*PLAIN, "share_types"]
+
+
+def test_several_places_and_the_whole_cloud():
+    inventory = world([share(1), share(2, host=ONE), share(3, host=TWO)])
+    cloud = Cloud(inventory)
+    found = read_inventory(cloud, "n@old", "n@one#p")
+    assert [one.id for one in found.shares] == ["s1", "s2"]
+    assert cloud.asked.count(f"shares {OLD}") == cloud.asked.count(f"shares {ONE}") == 1
+    cloud = Cloud(inventory)
+    assert [one.id for one in read_inventory(cloud).shares] == ["s1", "s2", "s3"]
+    assert cloud.asked == ["services", "instances", "shares ", *PLAIN[3:], "share_types"]
