@@ -19,9 +19,8 @@ lint: ## style, types, documentation, packaging: `tools/lint CHECK …` for some
 unit: ## the unit tests: `tools/unit -k NAME` for some
 	@tools/unit
 
-integration: ## the installed collection against the sandbox
-	@if [ -d tests/integration ]; then tools/with-sandbox pytest tests/integration; \
-	else echo "There are no integration tests yet."; fi
+integration: ## the installed collection against two sandboxes: `tools/integration -k NAME` for some
+	@tools/integration
 
 molecule: ## the roles' scenarios
 	@tools/molecule

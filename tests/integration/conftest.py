@@ -277,6 +277,18 @@ def migrate(**arguments: Any) -> dict[str, Any]:
     }
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker a sandbox of its own: the first the one that is meant, the next the next."""
+    own_cloud = "OS_CLIENT_CONFIG_FILE" in os.environ and "MANILA_SANDBOX_VENV" not in os.environ
+    if own_cloud and config.getoption("numprocesses", None):
+        raise pytest.UsageError("A cloud of your own is for one worker: leave out --numprocesses.")
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    if worker:
+        first = int(os.environ.get("MANILA_SANDBOX_NUMBER", "0"))
+        os.environ["MANILA_SANDBOX_NUMBER"] = str(first + worker)
+        os.environ.pop("OS_CLIENT_CONFIG_FILE", None)  # it is the first one's
+
+
 @pytest.fixture(scope="session")
 def world() -> None:
     """A running sandbox."""
@@ -284,7 +296,7 @@ def world() -> None:
         sandbox("up")
         for line in sandbox("env").splitlines():
             name, _equals, value = line.removeprefix("export ").partition("=")
-            os.environ.setdefault(name, value.strip("'\""))
+            os.environ[name] = value.strip("'\"")
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from manila_sandbox.settings import (
     SHARE_BINARIES,
     Settings,
     backend,
+    sandbox_number,
 )
 
 _BUSY_COPY = ("data_copying_", "migration_in_progress", "migration_completing")
@@ -59,8 +60,10 @@ class Sandbox:
 
     def say(self, text: str) -> None:
         """Print a line of progress with the seconds since the beginning."""
+        number = sandbox_number()
+        which = f"sandbox {number}: " if number else ""
         with self._saying:
-            print(f"[{time.monotonic() - self._begin:6.1f} s] {text}", flush=True)
+            print(f"[{time.monotonic() - self._begin:6.1f} s] {which}{text}", flush=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

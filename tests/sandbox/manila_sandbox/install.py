@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -100,6 +101,7 @@ class Installer:
                     stderr=subprocess.STDOUT,
                     env=environment,
                     timeout=seconds,
+                    close_fds=False,  # the lock of an installation is passed on
                     check=False,
                 )
             except subprocess.TimeoutExpired:
@@ -123,7 +125,20 @@ class Installer:
         return not missing_packages() and self._complete_mark().exists()
 
     def install(self) -> None:
-        """Install packages and the virtual environment side by side."""
+        """Install packages and the virtual environment side by side, for all sandboxes."""
+        self._paths.venvs.mkdir(parents=True, exist_ok=True)
+        with (self._paths.venvs / ".lock").open("w") as lock:
+            # what a killed run left behind, pip perhaps, holds the lock until it ends
+            os.set_inheritable(lock.fileno(), True)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._say("waiting for another sandbox that installs")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self.ready():
+                self._install()
+
+    def _install(self) -> None:
         errors: list[SandboxError] = []
 
         def guarded(work: Callable[[], None]) -> Callable[[], None]:
@@ -212,7 +227,6 @@ class Installer:
         interpreter = self._interpreter()
         self._say(f"installing Manila and Keystone for {interpreter}")
         shutil.rmtree(self.venv, ignore_errors=True)
-        self.venv.parent.mkdir(parents=True, exist_ok=True)
         self.step(
             "pip",
             [interpreter, "-m", "venv", str(self.venv)],
@@ -230,7 +244,7 @@ class Installer:
         )
         self._complete_mark().touch()
         for other in self._paths.venvs.iterdir():
-            if other != self.venv:
+            if other.is_dir() and other != self.venv:
                 shutil.rmtree(other, ignore_errors=True)
         self._say("Manila and Keystone installed")
 

@@ -133,9 +133,17 @@ def backend(name: str) -> Backend:
     raise SandboxError(f"there is no back end '{name}'; there are {names}.")
 
 
+def sandbox_number() -> int:
+    """Return which sandbox is meant, 0 unless MANILA_SANDBOX_NUMBER says another."""
+    text = os.environ.get("MANILA_SANDBOX_NUMBER", "0")
+    if text not in map(str, range(10)):
+        raise SandboxError(f"MANILA_SANDBOX_NUMBER={text} is not a number from 0 to 9.")
+    return int(text)
+
+
 @dataclass(frozen=True)
 class Ports:
-    """The ports on 127.0.0.1, each to be overridden by a variable of the environment."""
+    """The ports on 127.0.0.1; the base of each can be set by a variable of the environment."""
 
     keystone: int
     manila: int
@@ -152,7 +160,7 @@ class Ports:
 
     @classmethod
     def from_environment(cls) -> Ports:
-        """Read the overrides."""
+        """Read the bases; sandbox number n has its ports a hundred times n above them."""
         defaults = {
             "keystone": 25000,
             "manila": 28786,
@@ -167,31 +175,36 @@ class Ports:
             text = os.environ.get(cls.variable(name), str(default))
             if not text.isdigit() or not 0 < int(text) < 65536:
                 raise SandboxError(f"{cls.variable(name)}={text} is not a port number.")
-            values[name] = int(text)
+            values[name] = int(text) + 100 * sandbox_number()
         return cls(**values)
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Where everything lives; nothing of it is in the repository."""
+    """Where everything lives; nothing of it is in the repository.
 
+    ``shared`` is the folder of all sandboxes with what is the same for them, the installation;
+    number 0 lies right in it, another one in a folder of its number.
+    """
+
+    shared: Path
     root: Path
 
     @classmethod
     def from_environment(cls) -> Paths:
         """Return the paths under MANILA_SANDBOX_DIR or the user's cache."""
-        chosen = os.environ.get("MANILA_SANDBOX_DIR")
-        if chosen:
-            return cls(Path(chosen).expanduser().resolve())
         cache = os.environ.get("MANILA_MIGRATION_CACHE") or (
             f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/manila-migration"
         )
-        return cls(Path(cache).expanduser().resolve() / "sandbox")
+        chosen = os.environ.get("MANILA_SANDBOX_DIR") or f"{cache}/sandbox"
+        shared = Path(chosen).expanduser().resolve()
+        number = sandbox_number()
+        return cls(shared, shared / str(number) if number else shared)
 
     @property
     def venvs(self) -> Path:
         """Return the folder of the virtual environments."""
-        return self.root / "venv"
+        return self.shared / "venv"
 
     @property
     def data(self) -> Path:

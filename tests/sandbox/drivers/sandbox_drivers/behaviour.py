@@ -59,6 +59,13 @@ def _names(driver: Any, arguments: Iterable[Any]) -> set[str]:
     return names
 
 
+def _last(switch: str) -> None:
+    """Wait for as long as a switch says; it may be changed meanwhile."""
+    begin = time.monotonic()
+    while (left := begin + float(switches()[switch]) - time.monotonic()) > 0:
+        time.sleep(min(left, 0.2))
+
+
 def steered(seconds: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a driver method obey: wait for as long as a switch says, or raise."""
 
@@ -67,10 +74,9 @@ def steered(seconds: str | None = None) -> Callable[[Callable[..., Any]], Callab
 
         @wraps(method)
         def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
-            now = switches()
             if seconds is not None:
-                time.sleep(float(now[seconds]))
-            victims = set(now["fail"].get(name, ()))
+                _last(seconds)
+            victims = set(switches()["fail"].get(name, ()))
             if victims & _names(self, (*args, *kwargs.values())):
                 raise exception.ShareBackendException(msg=f"{name} was told to fail")
             return method(self, *args, **kwargs)

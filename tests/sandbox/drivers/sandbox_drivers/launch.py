@@ -5,7 +5,7 @@
 
 manila-api and Keystone have no server of their own any more and are served by cheroot. The
 others are Manila's own programs; only the interval in which capabilities are published to the
-scheduler (a constant of 60 s) is shortened.
+scheduler (a constant of 60 s) is shortened, and the database is asked more cheaply.
 
 Importing Manila takes seconds of processor time, so ``all`` imports it once and then forks a
 process for each service: each is a session of its own with its own log, as if it had been
@@ -22,6 +22,7 @@ import signal
 import sys
 import time
 import traceback
+from functools import wraps
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -62,6 +63,34 @@ def _shorten_publishing() -> None:
     periodic_task.DEFAULT_INTERVAL = float(os.environ["MANILA_SANDBOX_PUBLISH_SECONDS"])
 
 
+def _spare_queries() -> None:
+    """Ask what is on a host without the ORM where nothing is: several times a cycle, most places.
+
+    manila-share asks in each of its periodic tasks; that was most of what an idle sandbox cost.
+    """
+    import sqlalchemy
+    from manila.db.sqlalchemy import api
+
+    for name, table in (
+        ("share_instance_get_all_by_host", "share_instances"),
+        ("share_server_get_all_by_host", "share_servers"),
+    ):
+        # deleted rows count: it depends on the context whether they are asked for
+        anything = sqlalchemy.text(f"SELECT 1 FROM {table} WHERE host LIKE :host LIMIT 1")
+        setattr(api, name, _unless_none(getattr(api, name), api.context_manager, anything))
+
+
+def _unless_none(query: Any, database: Any, anything: Any) -> Any:
+    @wraps(query)
+    def spared(context: Any, host: str, *args: Any, **kwargs: Any) -> Any:
+        with database.reader.connection.using(context) as connection:
+            if connection.execute(anything, {"host": f"{host}%"}).first() is None:
+                return []
+        return query(context, host, *args, **kwargs)
+
+    return spared
+
+
 def run(service: str, port: int, arguments: list[str]) -> None:
     """Run one service until it ends."""
     if service == "keystone":
@@ -80,6 +109,8 @@ def run(service: str, port: int, arguments: list[str]) -> None:
 
     program = importlib.import_module(f"manila.cmd.{service.removeprefix('manila-')}")
     _shorten_publishing()
+    if service == "manila-share":
+        _spare_queries()
     program.main()
 
 
