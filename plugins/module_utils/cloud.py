@@ -35,6 +35,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
     Options,
     Pool,
+    Quota,
     Service,
     Share,
     ShareNetwork,
@@ -516,6 +517,28 @@ class Cloud:
             )
         return found[0]
 
+    def quotas(self, project_id: str, share_type_id: str | None = None) -> dict[str, Quota]:
+        """The quotas of a project, or those that it has for one share type, by resource."""
+        query = {"share_type": share_type_id} if share_type_id else {}
+        listed = self._get(
+            f"/quota-sets/{quote(project_id, safe='')}/detail",
+            "quota_set",
+            f"the quotas of project {project_id}",
+            **query,
+        )
+        return {
+            name: Quota(one["limit"], one["in_use"] + one["reserved"])
+            for name, one in listed.items()
+            if isinstance(one, dict)
+        }
+
+    def qos_types(self) -> set[str] | None:
+        """The names and IDs of all QoS types, None where Manila has none: before API 2.94."""
+        if self._client.api_version < api_versions.APIVersion("2.94"):
+            return None
+        listed = self._get("/qos-types", "qos_types", "the list of QoS types")
+        return {one[key] for one in listed for key in ("id", "name")}
+
     # -- actions -----------------------------------------------------------------------------
 
     def _act(self, call: Callable[[], Any]) -> None:
@@ -634,6 +657,7 @@ def _share(body: Mapping[str, Any]) -> Share:
         access_rules_status=body.get("access_rules_status") or "active",
         availability_zone=body.get("availability_zone"),
         snapshot_id=body.get("snapshot_id"),
+        is_encrypted=bool(body.get("encryption_key_ref")),
         metadata=dict(body.get("metadata") or {}),
     )
 

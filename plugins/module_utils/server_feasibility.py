@@ -304,7 +304,8 @@ def check_blockers(
         if getattr(options, name) and supported.get(name) is False
     ]
     named = {
-        one.name or one.id: inventory.snapshots(one.id) for one in shares_on(inventory, server.id)
+        one.name or one.id: len(inventory.snapshots(one.id))
+        for one in shares_on(inventory, server.id)
     }
     count = sum(named.values())
     if count and supported.get("preserve_snapshots") is False:

@@ -33,7 +33,7 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Refused,
     Unknown,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import Options
+from ansible_collections.manila.migration.plugins.module_utils.records import Options, Quota
 from ansible_collections.manila.migration.plugins.module_utils.states import Place
 
 ENDPOINT = "http://manila.test/share/v2"
@@ -836,3 +836,23 @@ def test_servers_of_share_groups(session):
     groups = [{"id": "g1", "share_server_id": "v1"}, {"id": "g2", "share_server_id": None}]
     session.expect("GET", "/share-groups/detail?all_tenants=1", {"share_groups": groups})
     assert open_door(session).grouped_servers() == {"v1"}
+
+
+def test_quotas_of_a_project_and_of_one_of_its_types(session):
+    body = {
+        "id": "p1",
+        "shares": {"limit": 5, "in_use": 3, "reserved": 1},
+        "gigabytes": {"limit": -1, "in_use": 30, "reserved": 0},
+        "share_networks": None,
+    }
+    session.expect("GET", "/quota-sets/p1/detail", {"quota_set": body})
+    session.expect("GET", "/quota-sets/p1/detail?share_type=t1", {"quota_set": body})
+    door = open_door(session)
+    expected = {"shares": Quota(5, 4), "gigabytes": Quota(-1, 30)}
+    assert (door.quotas("p1"), door.quotas("p1", "t1")) == (expected, expected)
+
+
+def test_qos_types_by_name_and_id_where_there_are_any(session):
+    session.expect("GET", "/qos-types", {"qos_types": [{"id": "q1", "name": "gold"}]})
+    assert open_door(session).qos_types() == {"q1", "gold"}
+    assert open_door(session, version="2.93").qos_types() is None
