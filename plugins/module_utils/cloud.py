@@ -35,6 +35,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
     Options,
     Pool,
+    Quota,
     Service,
     Share,
     ShareNetwork,
@@ -449,13 +450,15 @@ class Cloud:
             all_tenants="1",
             share_id=share_id,
         )
-        return [
-            Snapshot(one["id"], share_id, one["status"], one.get("name") or "") for one in listed
-        ]
+        return [_snapshot(one) for one in listed]
 
-    def snapshots(self) -> dict[str, list[str]]:
-        """The statuses of the snapshots of each share, of all projects."""
-        found: dict[str, list[str]] = {}
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Have a snapshot deleted.  Raises Refused or Unknown."""
+        self._act(lambda: self._client.share_snapshots.delete(snapshot_id))
+
+    def snapshots(self) -> dict[str, list[Snapshot]]:
+        """The snapshots of each share, of all projects."""
+        found: dict[str, list[Snapshot]] = {}
         offset = 0
         while True:
             # Manila hands out at most 1000 of these at a time (osapi_max_limit).
@@ -468,7 +471,7 @@ class Cloud:
                 offset=str(offset),
             )
             for snapshot in page:
-                found.setdefault(snapshot["share_id"], []).append(snapshot["status"])
+                found.setdefault(snapshot["share_id"], []).append(_snapshot(snapshot))
             if len(page) < 1000:
                 return found
             offset += len(page)
@@ -515,6 +518,28 @@ class Cloud:
                 f"{', '.join(sorted(found))}."
             )
         return found[0]
+
+    def quotas(self, project_id: str, share_type_id: str | None = None) -> dict[str, Quota]:
+        """The quotas of a project, or those that it has for one share type, by resource."""
+        query = {"share_type": share_type_id} if share_type_id else {}
+        listed = self._get(
+            f"/quota-sets/{quote(project_id, safe='')}/detail",
+            "quota_set",
+            f"the quotas of project {project_id}",
+            **query,
+        )
+        return {
+            name: Quota(one["limit"], one["in_use"] + one["reserved"])
+            for name, one in listed.items()
+            if isinstance(one, dict)
+        }
+
+    def qos_types(self) -> set[str] | None:
+        """The names and IDs of all QoS types, None where Manila has none: before API 2.94."""
+        if self._client.api_version < api_versions.APIVersion("2.94"):
+            return None
+        listed = self._get("/qos-types", "qos_types", "the list of QoS types")
+        return {one[key] for one in listed for key in ("id", "name")}
 
     # -- actions -----------------------------------------------------------------------------
 
@@ -634,8 +659,13 @@ def _share(body: Mapping[str, Any]) -> Share:
         access_rules_status=body.get("access_rules_status") or "active",
         availability_zone=body.get("availability_zone"),
         snapshot_id=body.get("snapshot_id"),
+        is_encrypted=bool(body.get("encryption_key_ref")),
         metadata=dict(body.get("metadata") or {}),
     )
+
+
+def _snapshot(body: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(body["id"], body["share_id"], body["status"], body.get("name") or "")
 
 
 def _instance(body: Mapping[str, Any]) -> Instance:

@@ -82,6 +82,8 @@ class Migration:
     size_gb: int = 0
     kind: str = SHARE
     options: Options = field(default_factory=Options)
+    delete_snapshots: tuple[str, ...] = ()
+    """IDs of snapshots of the share that are deleted right before it is started."""
 
     @property
     def label(self) -> str:

@@ -7,6 +7,10 @@ Manila stops at the first reason, and gives those of its scheduler and its drive
 logs.  Here all of them are found, before anything is started, from what the API shows.  Each rule
 names the file of Manila (release 23.0.1) that it follows.
 
+Manila migrates by the driver, by the Data Service (host-assisted), or by the one if it can and
+else by the other: ``mechanisms()``.  A rule that differs between the two is asked for one of them;
+``forbidden()`` says what forbids all that Manila would try.
+
 Messages are fragments of a sentence about one share ("its status is 'error', not 'available'") or
 one pool ("the pool has no ..."): the caller says which.  Sizes are GiB, reservations percent.
 """
@@ -14,7 +18,7 @@ one pool ("the pool has no ..."): the caller says which.  Sizes are GiB, reserva
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,17 +29,26 @@ from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     fits,
     under_way,
 )
+from ansible_collections.manila.migration.plugins.module_utils.data_service import (
+    ACCESS_OPTIONS,
+    CANT_COPY,
+    DEFAULT_MAPPING,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    AccessRule,
     Compatibility,
     Instance,
     Options,
     Pool,
+    Quota,
     Reason,
     Service,
     Share,
     ShareNetwork,
     ShareServer,
     ShareType,
+    Snapshot,
+    backend_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils.specs import (
     spec_matches,
@@ -45,7 +58,11 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     MIGRATING,
     Observation,
 )
-from ansible_collections.manila.migration.plugins.module_utils.wording import many
+from ansible_collections.manila.migration.plugins.module_utils.wording import (
+    listed,
+    many,
+    some,
+)
 
 if TYPE_CHECKING:
     from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
@@ -62,9 +79,17 @@ CODES: dict[str, str] = {
     "snapshots": "There are snapshots that this way of migrating can't keep, or that are not available.",
     "no_share_type": "The share has no share type, or one that is not known.",
     "size_limit": "The new share type does not allow shares of this size.",
+    "quota": "The quota of the project has no room for a second copy with the new share type.",
+    "qos_type": "The share type names a QoS type that does not exist.",
     "share_network": "A share network is missing, must not be there, or is not active.",
+    # The mechanism.
+    "host_forced": "Host-assisted migration is forced, so no driver is asked.",
+    "driver_only": "Something is asked for that only drivers can do.",
+    "data_service_missing": "No manila-data service is registered, and only it copies files.",
+    "data_service_down": "No manila-data service gives a sign of life.",
+    "data_access": "The Data Service can't mount shares of this protocol, or needs an option for it.",
     # The share server.
-    "encryption": "The share server has an encryption key.",
+    "encryption": "The share server has an encryption key; for a share a warning: it loses its key.",
     "no_shares": "The share server has no shares.",
     "unfinished_destination": "A destination of an older migration is still migrating.",
     "same_place": "The share server is there already, in the same share network.",
@@ -81,9 +106,9 @@ CODES: dict[str, str] = {
     # The destination.
     "pool_unknown": "There is no such pool.",
     "same_pool": "The share is there already.",
-    "service_missing": "No manila-share service is registered for the destination.",
+    "service_missing": "No manila-share service is registered for the destination, or the source.",
     "service_disabled": "The destination's manila-share service is disabled.",
-    "service_down": "The destination's manila-share service gives no sign of life.",
+    "service_down": "The manila-share service of the destination, or the source, gives no sign of life.",
     "type_pinned": "The share type is pinned to another back end; for a share server a warning.",
     "share_servers": "What moves and the destination differ in driver_handles_share_servers.",
     "protocol": "The pool does not offer the protocol of the share.",
@@ -104,15 +129,26 @@ CODES: dict[str, str] = {
     "no_cancel": "The driver can't cancel the migration.",
     "no_progress": "The driver can't tell how far the migration is.",
     "leftover_destination": "A share server is left of a migration that failed or was cancelled.",
-    "affinity": "The share has an affinity hint, which is not looked at here.",
+    "affinity": "The share has an affinity hint: a warning where it is not looked at.",
     "capacity_unknown": "A pool is used that does not report its capacity.",
     "filter_function": "A pool is used whose driver filters by a function of its own.",
+    "driver_unknown": "Whether the driver can do it only the driver knows; Manila asks it after the start.",
+    "other_driver": "Source and destination are of different vendors, and drivers migrate among their own.",
+    "fallback": "If the driver can't do it, Manila goes on with a host-assisted migration, without a word.",
+    "data_service_disabled": "manila-data is disabled: it copies, and can neither be watched nor cancelled.",
+    "data_service_several": "There are several manila-data services: progress and cancel reach any of them.",
+    "data_access_rule": "A client's access rule is, or may be, that of the Data Service, which deletes it.",
+    "not_copied": "Some kinds of files and attributes are not copied as they are.",
+    "mount_point_name": "If the share has a mount point name of its own, it loses it.",
+    "quota_twice": "The share counts twice in the quota until the end, and for good if the driver fails.",
     "fills_source": "Something is migrating to the place that shall be emptied.",
     "exclude_unknown": "Something is excluded that is not there.",
     "exclude_several": "A name that is excluded belongs to more than one share.",
     "empty_server": "A share server at the source has no shares: nothing that has to be moved.",
     "type_kept": "A share type is mapped, and its shares move with their share servers, which keeps it.",
     "metadata_not_asked": "preserve_metadata is required, and can't be asked for with share servers.",
+    "snapshot_unknown": "A snapshot shall be deleted that no share at the source has.",
+    "snapshots_deleted": "Snapshots are deleted before their shares are copied, as asked.",
     "not_balanced": "A pool stays further away from the mean than a rebalance shall bring it.",
     "not_emptied": "A pool can't be emptied when pools are consolidated.",
     # Differences between a plan file and the cloud.
@@ -136,8 +172,9 @@ class Inventory:
     """What there is.
 
     ``shares`` are those that have an instance at the place in question, and everything that
-    migrates anywhere.  ``instances`` are by share ID, ``snapshot_statuses`` too; ``services``
+    migrates anywhere.  ``instances`` are by share ID, ``snapshots_by_share`` too; ``services``
     (manila-share) by ``host@backend``; ``share_types`` and ``networks`` by ID.
+    ``data_services`` are those of manila-data, None where nobody looked.
 
     Only where there are share servers: ``servers`` are all of the cloud, ``grouped_servers`` the
     IDs of those with share groups, ``checks`` what Manila says of moving a server (ID) to a back
@@ -146,20 +183,21 @@ class Inventory:
 
     shares: Sequence[Share] = ()
     instances: Mapping[str, Sequence[Instance]] = field(default_factory=dict)
-    snapshot_statuses: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    snapshots_by_share: Mapping[str, Sequence[Snapshot]] = field(default_factory=dict)
     pools: Sequence[Pool] = ()
     services: Mapping[str, Service] = field(default_factory=dict)
     share_types: Mapping[str, ShareType] = field(default_factory=dict)
     scheduler_up: bool = True
     """Only the scheduler knows pools: while none is up, ``pools`` is empty."""
+    data_services: Sequence[Service] | None = None
     servers: Sequence[ShareServer] = ()
     networks: Mapping[str, ShareNetwork] = field(default_factory=dict)
     grouped_servers: frozenset[str] = frozenset()
     checks: Mapping[tuple[str, str], Compatibility] = field(default_factory=dict)
 
-    def snapshots(self, share_id: str) -> int:
-        """How many snapshots a share has."""
-        return len(self.snapshot_statuses.get(share_id, ()))
+    def snapshots(self, share_id: str) -> Sequence[Snapshot]:
+        """The snapshots that a share has."""
+        return self.snapshots_by_share.get(share_id, ())
 
     @cached_property
     def shares_by_id(self) -> Mapping[str, Share]:
@@ -170,6 +208,19 @@ class Inventory:
     def pools_by_name(self) -> Mapping[str, Pool]:
         """The pools, to be found."""
         return {one.name: one for one in self.pools}
+
+    @cached_property
+    def poison(self) -> Mapping[str, Sequence[str]]:
+        """The pools of each zone with whose figures the scheduler can't calculate.
+
+        It calculates with every pool of the zone before it looks at the one that is wanted.
+        """
+        found: dict[str, list[str]] = {}
+        for name, pool in sorted(self.pools_by_name.items()):
+            service = self.services.get(pool.backend)
+            if pool.free_gb == "infinite" and service and service.enabled and service.alive:
+                found.setdefault(service.zone or "", []).append(name)
+        return found
 
     @cached_property
     def on_servers(self) -> Mapping[str, Sequence[Instance]]:
@@ -203,19 +254,63 @@ class Inventory:
         ]
 
 
-# -- the share -------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Details:
+    """What is read only where one share is asked about.
+
+    ``quotas`` are those that a new share type touches, by what they are ("the quota of its
+    project"), and by resource; ``neighbours`` the places of the shares that its affinity hints
+    name, by share ID, none for one that doesn't exist; ``qos_types`` the names and IDs of those
+    that exist, None where Manila is too old to have any.
+    """
+
+    snapshots: Sequence[Snapshot] = ()
+    rules: Sequence[AccessRule] = ()
+    quotas: Mapping[str, Mapping[str, Quota]] = field(default_factory=dict)
+    neighbours: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    qos_types: Collection[str] | None = None
+    data_node_access_ips: Sequence[str] | None = None
+    """The addresses of the Data Service, None if nobody told them."""
+
+
+# -- the mechanism ---------------------------------------------------------------------------
+
+DRIVER = "driver"
+HOST = "host"
+
+_DEMANDS = ("preserve_metadata", "preserve_snapshots", "writable", "nondisruptive")
+"""What only drivers can promise."""
+
+
+def _demands(options: Options) -> list[str]:
+    return [name for name in _DEMANDS if getattr(options, name)]
+
+
+def mechanisms(options: Options) -> tuple[str, ...]:
+    """What Manila would try, in this order: share/manager.py, migration_start()."""
+    if options.force_host_assisted_migration:
+        return (HOST,)
+    return (DRIVER,) if _demands(options) else (DRIVER, HOST)
+
+
+def forbidden(options: Options, ask: Callable[[str], list[Reason]]) -> list[Reason]:
+    """What forbids every mechanism that Manila would try; nothing where one of them is open.
+
+    ``ask`` says what forbids one.
+    """
+    found: list[Reason] = []
+    for mechanism in mechanisms(options):
+        reasons = ask(mechanism)
+        if not reasons:
+            return []
+        found += reasons
+    return list(dict.fromkeys(found))
 
 
 def options_conflict(options: Options) -> Reason | None:
     """Forced host-assisted migration with something that only drivers can do: share/api.py."""
-    if not options.force_host_assisted_migration:
-        return None
-    flags = [
-        name
-        for name in ("preserve_metadata", "preserve_snapshots", "writable", "nondisruptive")
-        if getattr(options, name)
-    ]
-    if not flags:
+    flags = _demands(options)
+    if not options.force_host_assisted_migration or not flags:
         return None
     return Reason(
         "options_conflict",
@@ -224,18 +319,126 @@ def options_conflict(options: Options) -> Reason | None:
     )
 
 
+def _option_blockers(options: Options, mechanism: str) -> list[Reason]:
+    """What is asked for against what a mechanism can do: share/api.py, share/manager.py."""
+    conflict = options_conflict(options)
+    if conflict:
+        return [conflict]
+    if mechanism not in mechanisms(options):
+        if mechanism == DRIVER:
+            return [
+                Reason(
+                    "host_forced", "force_host_assisted_migration is asked for: no driver is asked"
+                )
+            ]
+        return [
+            Reason(
+                "driver_only",
+                f"{', '.join(_demands(options))}: asked for, and only drivers can promise that",
+            )
+        ]
+    return []
+
+
+def data_service_blockers(inventory: Inventory) -> list[Reason]:
+    """Why nothing can be copied by the Data Service: share/manager.py casts, and doesn't look.
+
+    Disabled or not, one that lives takes up what was cast.
+    """
+    services = inventory.data_services
+    if services is None or any(one.alive for one in services):
+        return []
+    waits = "Manila would accept the start, and clients could only read until one comes"
+    if services:
+        where = some(sorted(one.host for one in services))
+        return [Reason("data_service_down", f"manila-data ({where}) is down: {waits}")]
+    return [Reason("data_service_missing", f"no manila-data service is registered: {waits}")]
+
+
+def data_service_warnings(inventory: Inventory) -> list[Reason]:
+    """What hinders people while the Data Service copies: share/api.py, data/rpcapi.py."""
+    alive = [one for one in inventory.data_services or () if one.alive]
+    enabled = [one for one in inventory.data_services or () if one.enabled]
+    found = []
+    if alive and not any(one.enabled for one in alive):
+        found.append(
+            Reason(
+                "data_service_disabled",
+                f"manila-data ({some(sorted(one.host for one in alive))}) is disabled: it copies all "
+                "the same, and Manila neither tells the progress nor cancels",
+            )
+        )
+    reached = {one.host for one in (*alive, *enabled)}
+    if alive and len(reached) > 1:
+        found.append(
+            Reason(
+                "data_service_several",
+                f"there are {len(reached)} manila-data services ({some(sorted(reached))}): progress "
+                "and cancel reach any of them, and fail at those that don't copy",
+            )
+        )
+    return found
+
+
+def plan_blockers(inventory: Inventory, mechanism: str) -> list[Reason]:
+    """Why no share can be migrated at all, whichever it is, for a plan's ``mechanism``."""
+    return data_service_blockers(inventory) if mechanism == HOST else []
+
+
+def plan_warnings(inventory: Inventory, source: str, mechanism: str) -> list[Reason]:
+    """What to know of a plan for the shares at ``source``, by its ``mechanism`` (auto too)."""
+    found = []
+    backend = backend_of(source)
+    service = inventory.services.get(backend)
+    if service is not None and not service.alive:
+        found.append(
+            Reason(
+                "service_down",
+                f"the manila-share service of {backend} is down: no share can leave until it is back",
+            )
+        )
+    if mechanism == DRIVER:
+        return found
+    if mechanism != HOST:
+        found += [
+            Reason(one.code, f"what no driver moves can't be moved: {one.message}")
+            for one in data_service_blockers(inventory)
+        ]
+    return found + data_service_warnings(inventory)
+
+
+# -- the share -------------------------------------------------------------------------------
+
+
 def share_blockers(
     share: Share,
     instances: Sequence[Instance],
-    snapshots: int,
+    snapshots: Sequence[Snapshot],
     options: Options,
     share_type: ShareType | None,
 ) -> list[Reason]:
     """Every reason in the share itself, wherever it shall go: share/api.py, migration_start().
 
-    ``instances`` are those of the share (empty: not known), ``snapshots`` their number,
-    ``share_type`` the type that it will have: the new one, or its own.
+    ``instances`` are those of the share (empty: not known), ``snapshots`` those that it will have
+    then, ``share_type`` the type that it will have: the new one, or its own.
     """
+    return forbidden(
+        options,
+        lambda mechanism: _share_blockers(
+            share, instances, snapshots, options, share_type, mechanism
+        ),
+    )
+
+
+def _share_blockers(
+    share: Share,
+    instances: Sequence[Instance],
+    snapshots: Sequence[Snapshot],
+    options: Options,
+    share_type: ShareType | None,
+    mechanism: str,
+) -> list[Reason]:
+    """The same for one mechanism."""
     found = []
     replicas = sum(one.replica_state is not None for one in instances)
     has_replicas = share.has_replicas or replicas > 1
@@ -259,7 +462,11 @@ def share_blockers(
         found.append(
             Reason("access_rules_error", "its access rules are in error: mend or remove them")
         )
-    if Observation(share.id, share.status, share.host, share.task_state).state.phase in MIGRATING:
+    if (
+        share.task_state
+        and Observation(share.id, share.status, share.host, share.task_state).state.phase
+        in MIGRATING
+    ):
         # Backups show the same names: data/manager.py.
         found.append(
             Reason("busy", f"its task state is {share.task_state!r}: something works on it")
@@ -273,18 +480,38 @@ def share_blockers(
                 "would mix them up, remove what is left over first",
             )
         )
-    if snapshots and options.force_host_assisted_migration:
-        found.append(
+    found += _snapshot_blockers(snapshots, mechanism)
+    if mechanism == HOST and share.protocol.upper() in CANT_COPY:
+        found.append(Reason("data_access", CANT_COPY[share.protocol.upper()]))
+    return found + _option_blockers(options, mechanism) + _type_blockers(share, options, share_type)
+
+
+def _snapshot_blockers(snapshots: Sequence[Snapshot], mechanism: str) -> list[Reason]:
+    """share/manager.py: a driver gets all snapshots or none, the Data Service takes none."""
+    if not snapshots:
+        return []
+    if mechanism == HOST:
+        return [
             Reason(
                 "snapshots",
-                f"it has {many(snapshots, 'snapshot')}: host-assisted migration takes only "
-                "shares without",
+                f"it has {_named(snapshots)}: host-assisted migration takes only shares without",
             )
+        ]
+    bad = [f"{one.name or one.id}: {one.status}" for one in snapshots if one.status != "available"]
+    if not bad:
+        return []
+    return [
+        Reason(
+            "snapshots",
+            f"{len(bad)} of its snapshots {'is' if len(bad) == 1 else 'are'} not available "
+            f"({some(bad)}): drivers migrate only snapshots that are",
         )
-    conflict = options_conflict(options)
-    if conflict:
-        found.append(conflict)
-    return found + _type_blockers(share, options, share_type)
+    ]
+
+
+def _named(snapshots: Sequence[Snapshot]) -> str:
+    names = some([one.name or one.id for one in snapshots])
+    return f"{many(len(snapshots), 'snapshot')} ({names})"
 
 
 def _type_blockers(share: Share, options: Options, share_type: ShareType | None) -> list[Reason]:
@@ -330,42 +557,62 @@ def _type_blockers(share: Share, options: Options, share_type: ShareType | None)
     return found
 
 
-def warnings(share: Share, snapshots: int, options: Options) -> list[Reason]:
+def warnings(share: Share, snapshots: Sequence[Snapshot], options: Options) -> list[Reason]:
     """What does not prevent the migration of a share but may surprise somebody."""
+    ways = mechanisms(options)
+    found = _common_warnings(share, snapshots, options, ways)
+    if len(ways) > 1 and share.protocol.upper() in CANT_COPY:
+        found.append(
+            Reason(
+                "data_access", f"only its driver can move it: {CANT_COPY[share.protocol.upper()]}"
+            )
+        )
+    return found + _affinity_warnings(share)
+
+
+def _common_warnings(
+    share: Share, snapshots: Sequence[Snapshot], options: Options, ways: Sequence[str]
+) -> list[Reason]:
+    """What is to be said of a share that goes one of these ways."""
     found = []
-    if options.force_host_assisted_migration:
+    if DRIVER not in ways:
         found.append(Reason("read_only", "clients can only read while manila-data copies"))
     elif not options.writable:
         # share/manager.py migration_start(): any error of a driver leads to a host-assisted
         # migration if nothing was asked that only drivers can do.
-        may_fall_back = not (
-            options.preserve_metadata or options.preserve_snapshots or options.nondisruptive
-        )
         found.append(
             Reason(
                 "read_only",
                 "clients can only read during the copy if the driver can't do better"
-                + (" or Manila falls back to a host-assisted migration" if may_fall_back else ""),
+                + (" or Manila falls back to a host-assisted migration" if HOST in ways else ""),
             )
         )
-    if snapshots and not (options.preserve_snapshots or options.force_host_assisted_migration):
+    if snapshots and DRIVER in ways and not options.preserve_snapshots:
         found.append(
             Reason(
                 "snapshots",
-                f"it has {many(snapshots, 'snapshot')}: a driver that keeps them will do so, any "
-                "other makes the migration fail",
+                f"it has {_named(snapshots)}: a driver that keeps them will do so, any other makes "
+                "the migration fail",
             )
         )
-    for key in AFFINITY_KEYS:
-        if share.metadata.get(key):
-            found.append(
-                Reason(
-                    "affinity",
-                    f"it has the hint {key} = {share.metadata[key]}, which the scheduler obeys "
-                    "and this check does not look at",
-                )
-            )
+    if share.is_encrypted:
+        # share/migration.py, share/manager.py: the destination instance is made without the key.
+        found.append(
+            Reason("encryption", "it has an encryption key, which Manila does not give to the copy")
+        )
     return found
+
+
+def _affinity_warnings(share: Share) -> list[Reason]:
+    return [
+        Reason(
+            "affinity",
+            f"it has the hint {key} = {share.metadata[key]}, which the scheduler obeys and this "
+            "check does not look at",
+        )
+        for key in AFFINITY_KEYS
+        if share.metadata.get(key)
+    ]
 
 
 # -- the pool --------------------------------------------------------------------------------
@@ -383,10 +630,14 @@ def pool_blockers(
 
     ``share_type`` is the type that the share will have, ``source`` the pool where it is.
     Of the share only the protocol counts, so one answer holds for all shares alike in that,
-    in type, options and source.
+    in type, options and source; and, where ``pool`` is the source, type and share network.
     """
     found = []
-    if pool.name == source and not (options.new_share_type_id or options.new_share_network_id):
+    if (
+        pool.name == source
+        and options.new_share_type_id in (None, share.share_type_id)
+        and options.new_share_network_id in (None, share.share_network_id)
+    ):
         # Manila answers 200, does nothing and calls it a success: share/api.py.
         found.append(Reason("same_pool", "the share is in this pool already"))
     found += _service_blockers(service)
@@ -494,42 +745,374 @@ def _mismatch(share: Share, share_type: ShareType, key: str, wants: str, has: ob
 
 
 def start_blockers(
-    inventory: Inventory, migration: Migration, loads: Mapping[str, Load] | None = None
+    inventory: Inventory,
+    migration: Migration,
+    loads: Mapping[str, Load] | None = None,
+    details: Details | None = None,
 ) -> list[Reason]:
     """Every reason why one migration of one share of the inventory must not be started now.
 
     ``loads`` are those of ``under_way``, for who asks of many migrations.
     """
+    loads = under_way(inventory).loads if loads is None else loads
+    return forbidden(
+        migration.options,
+        lambda mechanism: mechanism_blockers(inventory, migration, mechanism, loads, details),
+    )
+
+
+def mechanism_blockers(
+    inventory: Inventory,
+    migration: Migration,
+    mechanism: str,
+    loads: Mapping[str, Load],
+    details: Details | None = None,
+) -> list[Reason]:
+    """Every reason why one share can't be migrated by one mechanism, asked for or not."""
     share = inventory.shares_by_id.get(migration.id)
     if share is None:
         return [Reason("status", "it does not exist any more")]
     options = migration.options
     share_type = inventory.share_types.get(options.new_share_type_id or share.share_type_id or "")
-    found = share_blockers(
+    snapshots = inventory.snapshots(share.id) if details is None else details.snapshots
+    snapshots = [one for one in snapshots if one.id not in migration.delete_snapshots]
+    found = _share_blockers(
         share,
         inventory.instances.get(share.id, ()),
-        inventory.snapshots(share.id),
+        snapshots,
         options,
         share_type,
+        mechanism,
     )
+    found += _source_blockers(inventory, share.host)
+    if mechanism == HOST:
+        found += data_service_blockers(inventory)
+    if details is not None and share_type is not None:
+        found += _quota_blockers(share, options, share_type, details)
+        found += _qos_blockers(options, share_type, details, mechanism)
     if migration.destination is None:
         return found
-    pool = inventory.pools_by_name.get(migration.destination)
+    if details is not None:
+        found += _affinity_blockers(share, migration.destination, details)
+    return found + _destination_blockers(
+        inventory, share, share_type, migration.destination, options, mechanism, loads
+    )
+
+
+def _source_blockers(inventory: Inventory, source: str) -> list[Reason]:
+    """share/api.py does not look at it: the start would hang in 'migration_starting'."""
+    backend = backend_of(source)
+    service = inventory.services.get(backend)
+    if service is None:
+        return [
+            Reason("service_missing", f"its own back end {backend} has no manila-share service")
+        ]
+    if service.alive:
+        return []
+    return [
+        Reason(
+            "service_down",
+            f"the manila-share service of its own back end {backend} is down, and a start hangs "
+            "until it is back",
+        )
+    ]
+
+
+def _destination_blockers(
+    inventory: Inventory,
+    share: Share,
+    share_type: ShareType | None,
+    destination: str,
+    options: Options,
+    mechanism: str,
+    loads: Mapping[str, Load],
+) -> list[Reason]:
+    service = inventory.services.get(backend_of(destination))
+    found = _network_blockers(inventory, share, share_type, service, options, mechanism)
+    pool = inventory.pools_by_name.get(destination)
     if pool is None:
         if inventory.scheduler_up:
-            found.append(Reason("pool_unknown", f"there is no pool {migration.destination}"))
-        else:
-            found.append(SCHEDULER_DOWN)
-        return found
+            return [*found, Reason("pool_unknown", f"there is no pool {destination}")]
+        return [*found, SCHEDULER_DOWN]
     if share_type is None:
-        return found + _service_blockers(inventory.services.get(pool.backend))
-    service = inventory.services.get(pool.backend)
+        return found + _service_blockers(service)
     reasons = pool_blockers(share, share_type, pool, service, options, share.host)
-    loads = under_way(inventory).loads if loads is None else loads
     load = loads.get(pool.name, NOTHING)
     from_snapshot = share.snapshot_id is not None
     full = fits(pool, share_type, share.size_gb, load.committed_gb, from_snapshot, load.written_gb)
     if full:
         reasons.append(full)
     found += [Reason(one.code, f"{pool.name}: {one.message}") for one in reasons]
+    return found + _poison_blockers(inventory, pool, service)
+
+
+def _network_blockers(
+    inventory: Inventory,
+    share: Share,
+    share_type: ShareType | None,
+    service: Service | None,
+    options: Options,
+    mechanism: str,
+) -> list[Reason]:
+    """The share network that it will have, where share networks were read: api/v2/shares.py."""
+    network_id = options.new_share_network_id or share.share_network_id
+    if not network_id or not inventory.networks:
+        return []
+    network = inventory.networks.get(network_id)
+    if network is None:
+        return [Reason("share_network", f"there is no share network {network_id}")]
+    found = []
+    if network.status != "active":
+        found.append(
+            Reason(
+                "share_network",
+                f"the share network {network_id} is {network.status!r}, not 'active'",
+            )
+        )
+    # share/manager.py, provide_share_server(): asked unless the share stays on its share server.
+    stays = mechanism == DRIVER and options.nondisruptive
+    servers = share_type is not None and uses_share_servers(share_type)
+    if servers and not stays and service and service.zone and not network.spans(service.zone):
+        found.append(
+            Reason(
+                "share_network_subnet",
+                f"the share network {network_id} has neither a subnet in the destination's "
+                f"availability zone {service.zone} nor a default one",
+            )
+        )
+    return found
+
+
+def _poison_blockers(inventory: Inventory, pool: Pool, service: Service | None) -> list[Reason]:
+    """Other pools whose figures make the scheduler fail: scheduler/filters/capacity.py."""
+    zone = service.zone if service else None
+    poison = [one for one in inventory.poison.get(zone or "", ()) if one != pool.name]
+    if not poison:
+        return []
+    return [
+        Reason(
+            "capacity_invalid",
+            f"{listed(poison, 'pool')}: 'infinite' is reported as free capacity, with which Manila's "
+            "scheduler fails for all pools of the same availability zone",
+        )
+    ]
+
+
+def _quota_blockers(
+    share: Share, options: Options, share_type: ShareType, details: Details
+) -> list[Reason]:
+    """share/api.py, _modify_quotas_for_share_migration(); -1 is no limit."""
+    if options.new_share_type_id in (None, share.share_type_id):
+        return []
+    needs = {"shares": 1, "gigabytes": share.size_gb}
+    if share_type.extra_specs.get("replication_type"):
+        needs.update(share_replicas=1, replica_gigabytes=share.size_gb)
+    return [
+        Reason(
+            "quota",
+            f"{whose} allows {quota.limit} {name.replace('_', ' ')}, and with a second copy, which "
+            f"counts until the end, it would be {quota.used + needs[name]}",
+        )
+        for whose, quotas in details.quotas.items()
+        for name, quota in quotas.items()
+        if name in needs and 0 <= quota.limit < quota.used + needs[name]
+    ]
+
+
+def _qos_blockers(
+    options: Options, share_type: ShareType, details: Details, mechanism: str
+) -> list[Reason]:
+    """share/api.py asks for that of a new type, share/manager.py for drivers."""
+    wants = share_type.extra_specs.get("default_qos_type")
+    if not wants or details.qos_types is None or wants in details.qos_types:
+        return []
+    if mechanism == HOST and options.new_share_type_id is None:
+        return []
+    return [
+        Reason(
+            "qos_type",
+            f"the share type {share_type.name!r} has default_qos_type = {wants!r}, and there is no "
+            "such QoS type",
+        )
+    ]
+
+
+def _affinity_blockers(share: Share, destination: str, details: Details) -> list[Reason]:
+    """scheduler/filters/affinity.py: whole pools, and all instances of the others."""
+    found = []
+    for key, same in zip(AFFINITY_KEYS, (True, False)):
+        hint = share.metadata.get(key)
+        if not hint:
+            continue
+        others = hint.split(",")
+        gone = [one for one in others if not details.neighbours.get(one)]
+        places = [set(details.neighbours.get(one, ())) for one in others]
+        where = set.intersection(*places) if same else set.union(*places)
+        if gone:
+            found.append(
+                Reason(
+                    "affinity",
+                    f"it has the hint {key} = {hint}, and the scheduler refuses every pool as there "
+                    f"is no share {some(gone)}",
+                )
+            )
+        elif (destination in where) != same:
+            at = f"at {some(sorted(where))}" if where else "at no pool together"
+            found.append(
+                Reason(
+                    "affinity",
+                    f"it must {'' if same else 'not '}be in one pool with {some(others)} ({key}), "
+                    f"which {'is' if len(others) == 1 else 'are'} {at}",
+                )
+            )
+    return found
+
+
+def mechanism_warnings(
+    inventory: Inventory, migration: Migration, mechanism: str, details: Details
+) -> list[Reason]:
+    """What to know before one share is migrated by one mechanism."""
+    share = inventory.shares_by_id.get(migration.id)
+    if share is None:
+        return []
+    options = migration.options
+    found = _common_warnings(share, details.snapshots, options, (mechanism,))
+    if mechanism == DRIVER:
+        found = _driver_warnings(inventory, share, migration) + found
+    else:
+        found += data_service_warnings(inventory) + _access_warnings(share, details)
+        found.append(
+            Reason(
+                "not_copied",
+                "hard links become files of their own and devices ordinary files, a FIFO stops the "
+                "copy for ever, a socket or a name with a line break makes it fail, and lost are the "
+                "attributes of the share's root and ACLs and extended attributes of directories",
+            )
+        )
+    if mechanism == HOST or not options.nondisruptive:
+        found.append(
+            Reason("disruptive", "the cutover disconnects clients: export locations change")
+        )
+    own = inventory.share_types.get(share.share_type_id or "")
+    if own is not None and spec_matches(True, own.extra_specs.get("mount_point_name_support", "")):
+        found.append(
+            Reason(
+                "mount_point_name",
+                f"its share type {own.name!r} allows mount point names: if it has one, which the API "
+                "does not show, the copy won't",
+            )
+        )
+    if options.new_share_type_id not in (None, share.share_type_id):
+        found.append(
+            Reason(
+                "quota_twice",
+                "it counts twice in the quota of its project until the migration ends; where a "
+                "driver fails, Manila never takes that back",
+            )
+        )
+    return found + _pool_warnings(inventory, migration.destination)
+
+
+def _driver_warnings(inventory: Inventory, share: Share, migration: Migration) -> list[Reason]:
+    found = [
+        Reason(
+            "driver_unknown",
+            "whether the driver can do it only the driver knows: Manila asks it after the start",
+        )
+    ]
+    vendors = [
+        pool.capabilities.get("vendor_name") if pool else None
+        for pool in map(inventory.pools_by_name.get, (share.host, migration.destination or ""))
+    ]
+    if all(vendors) and vendors[0] != vendors[1]:
+        found.append(
+            Reason(
+                "other_driver",
+                f"the share is on storage of {vendors[0]!r} and the pool is of {vendors[1]!r}: "
+                "drivers migrate among their own back ends",
+            )
+        )
+    if HOST in mechanisms(migration.options):
+        found.append(
+            Reason(
+                "fallback",
+                "if the driver can't do it, Manila goes on with a host-assisted migration without a "
+                "word; ask for preserve_metadata, say, to rule that out",
+            )
+        )
+    return found
+
+
+def _access_warnings(share: Share, details: Details) -> list[Reason]:
+    """How the Data Service gets access, and whose rule that costs: data/helper.py.
+
+    Which options it has can't be seen.  A rule that is, to the letter, one that it makes for
+    itself is deleted with its own.
+    """
+    protocol = share.protocol.lower()
+    if share.protocol.upper() in CANT_COPY:
+        return []
+    kinds = [kind for kind, mapped in DEFAULT_MAPPING.items() if protocol in mapped]
+    if not kinds:
+        return [
+            Reason(
+                "data_access",
+                f"no access type is mapped to {share.protocol} unless protocol_access_mapping of both "
+                "back ends says so",
+            )
+        ]
+    found = []
+    own = details.data_node_access_ips
+    for kind in kinds:
+        if kind == "ip" and own:
+            lost = [one.access_to for one in details.rules if one.access_to in own]
+            if lost:
+                found.append(
+                    Reason(
+                        "data_access_rule",
+                        f"{some(lost)}: an access rule for an address of the Data Service, which "
+                        "deletes it for good after the copy: add it again then",
+                    )
+                )
+            continue
+        option = ACCESS_OPTIONS[kind]
+        found.append(
+            Reason(
+                "data_access",
+                f"manila-data needs {option} for {share.protocol}, and whether it is set can't be "
+                "seen here",
+            )
+        )
+        # The addresses of whole networks are written differently.
+        single = [
+            one.access_to
+            for one in details.rules
+            if one.access_type == kind and "/" not in one.access_to
+        ]
+        if single:
+            found.append(
+                Reason(
+                    "data_access_rule",
+                    f"it has {many(len(single), 'access rule')} ({some(single)}): one that is in "
+                    f"{option} of manila-data is deleted for good after the copy",
+                )
+            )
+    return found
+
+
+def _pool_warnings(inventory: Inventory, destination: str | None) -> list[Reason]:
+    pool = inventory.pools_by_name.get(destination or "")
+    if pool is None:
+        return []
+    found = []
+    if isinstance(pool.free_gb, str):
+        found.append(Reason("capacity_unknown", f"{pool.name}: the capacity is not reported"))
+    if pool.capabilities.get("filter_function") is not None:
+        found.append(
+            Reason(
+                "filter_function",
+                f"{pool.name}: the driver filters by a function of its own, which only Manila's "
+                "scheduler applies",
+            )
+        )
     return found

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
+    DATA,
     SCHEDULER,
     SHARE_MANAGER,
     Cloud,
@@ -13,6 +16,7 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
+    Service,
     Share,
     ShareServer,
     backend_of,
@@ -21,7 +25,11 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
 from ansible_collections.manila.migration.plugins.module_utils.server_feasibility import (
     handles_servers,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import MOVING, SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    MOVING,
+    SHARE,
+    SHARE_SERVER,
+)
 
 
 def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
@@ -30,10 +38,7 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
     Share servers are asked for where any pool of the cloud has them, networks and groups where
     the source has them.  Manila's checks of share servers are the caller's.  Raises CloudError.
     """
-    # Services first: they are refused to everybody but administrators, with a clear word.
-    services = cloud.services()
-    # Asked for pools, a Manila without a scheduler is silent for a minute and then fails.
-    scheduler_up = any(one.binary == SCHEDULER and one.alive and one.enabled for one in services)
+    services, scheduler_up = _services(cloud)
     backends: list[str | None] = [*sorted(set(map(backend_of, sources)))] or [None]
     at_source = [
         one
@@ -56,9 +61,7 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
     several = {one.id for one in migrating} | {
         one.id for one in shares.values() if one.has_replicas or one.status != "available"
     }
-    instances: dict[str, list[Instance]] = {}
-    for instance in at_source:
-        instances.setdefault(instance.share_id, []).append(instance)
+    instances = _by_share(at_source)
     if several:
         instances.update((share_id, []) for share_id in several)
         for instance in cloud.instances():
@@ -69,19 +72,64 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
     servers: list[ShareServer] = []
     if any(map(handles_servers, pools)) or any(one.share_server_id for one in at_source):
         servers = cloud.share_servers()
-    if any(one.status == MOVING[SHARE_SERVER] for one in servers):
-        aboard = cloud.shares(status=MOVING[SHARE_SERVER])
-        shares.update((one.id, one) for one in aboard if one.id not in shares)
+    _add_aboard(cloud, shares, servers)
     with_servers = any(None in backends or one.host in backends for one in servers)
     return Inventory(
         shares=tuple(shares.values()),
         instances=instances,
-        snapshot_statuses=cloud.snapshots() if shares else {},
+        snapshots_by_share=cloud.snapshots() if shares else {},
         pools=tuple(pools),
         services={one.host: one for one in services if one.binary == SHARE_MANAGER},
         scheduler_up=scheduler_up,
+        data_services=tuple(one for one in services if one.binary == DATA),
         share_types={one.id: one for one in cloud.share_types()},
         servers=tuple(servers),
         networks={one.id: one for one in cloud.share_networks()} if with_servers else {},
         grouped_servers=frozenset(cloud.grouped_servers()) if with_servers else frozenset(),
     )
+
+
+def read_pools(cloud: Cloud, host: str | None = None) -> Inventory:
+    """The pools of the cloud, what is at ``host`` (a back end or a pool; everywhere), and what moves.
+
+    Of the shares only those that migrate.  Raises CloudError.
+    """
+    services, scheduler_up = _services(cloud)
+    pools = cloud.pools() if scheduler_up else []
+    shares = {one.id: one for one in cloud.shares(status=MOVING[SHARE])}
+    servers = cloud.share_servers() if any(map(handles_servers, pools)) else []
+    _add_aboard(cloud, shares, servers)
+    return Inventory(
+        shares=tuple(shares.values()),
+        # What moves has instances elsewhere.
+        instances=_by_share(cloud.instances(None if shares else host)),
+        pools=tuple(pools),
+        services={one.host: one for one in services if one.binary == SHARE_MANAGER},
+        scheduler_up=scheduler_up,
+        share_types={one.id: one for one in cloud.share_types()},
+        servers=tuple(servers),
+    )
+
+
+def _services(cloud: Cloud) -> tuple[list[Service], bool]:
+    """All services, and whether there is a scheduler to ask for pools.
+
+    Read first: they are refused to everybody but administrators, with a clear word.
+    """
+    services = cloud.services()
+    # Asked for pools, a Manila without a scheduler is silent for a minute and then fails.
+    return services, any(one.binary == SCHEDULER and one.alive and one.enabled for one in services)
+
+
+def _by_share(instances: Iterable[Instance]) -> dict[str, list[Instance]]:
+    found: dict[str, list[Instance]] = {}
+    for one in instances:
+        found.setdefault(one.share_id, []).append(one)
+    return found
+
+
+def _add_aboard(cloud: Cloud, shares: dict[str, Share], servers: Iterable[ShareServer]) -> None:
+    """Add the shares that migrate with their share servers."""
+    if any(one.status == MOVING[SHARE_SERVER] for one in servers):
+        aboard = cloud.shares(status=MOVING[SHARE_SERVER])
+        shares.update((one.id, one) for one in aboard if one.id not in shares)

@@ -36,6 +36,8 @@ from ansible_collections.manila.migration.plugins.module_utils.capacity import (
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
     SCHEDULER_DOWN,
     Inventory,
+    plan_blockers,
+    plan_warnings,
     pool_blockers,
     share_blockers,
     warnings,
@@ -252,7 +254,10 @@ class _Planner:
             )
             for backend in sorted({room.pool.backend for room in self.rooms.values()})
         ]
+        self.warnings: list[Reason] = []
         self.exclusions = _Exclusions(request.exclude)
+        self.doomed = self._doomed()
+        self.blocked = plan_blockers(inventory, request.mechanism)
         self.groups: dict[tuple[Any, ...], _Group] = {}
         self.cases: dict[tuple[Any, ...], _Case] = {}
         self.ready: dict[tuple[str | None, str | None], Options] = {}
@@ -260,7 +265,6 @@ class _Planner:
         """What can't move, by pool, where not everything has to."""
         self.excluded: list[dict[str, Any]] = []
         self.unplaced: list[dict[str, Any]] = []
-        self.warnings: list[Reason] = []
         self.running: list[dict[str, Any]] = []
         self.waiting: list[_Waiting] = []
         self.questions: list[Question] = []
@@ -286,6 +290,7 @@ class _Planner:
         self.excluded.sort(key=_by_label)
         migrations = self.running + planned
         self._warn_of_pools(planned)
+        self._warn_of_plan(planned)
         return {
             "version": VERSION,
             "source": self.request.source,
@@ -746,8 +751,9 @@ class _Planner:
     def _consider(self, share: Share, several: Sequence[Instance]) -> None:
         case = self._case(share)
         group = case.group
-        snapshots = self.inventory.snapshots(share.id)
-        reasons = share_blockers(share, several, snapshots, case.options, case.share_type)
+        kept = [one for one in self.inventory.snapshots(share.id) if one.id not in self.doomed]
+        reasons = share_blockers(share, several, kept, case.options, case.share_type)
+        reasons += self.blocked
         subject = _share_subject(share.id, share)
         if share.share_server_id and self.request.chooses and self.request.share_servers == WHOLE:
             self._stays(share.id, share, several, "is on a share server, and those are not split")
@@ -895,7 +901,9 @@ class _Planner:
     def _share_entry(
         self, share: Share, source: str, destination: str, options: Options, phase: str
     ) -> dict[str, Any]:
-        found = warnings(share, self.inventory.snapshots(share.id), options)
+        snapshots = self.inventory.snapshots(share.id)
+        doomed = [one for one in snapshots if one.id in self.doomed and phase == IDLE]
+        found = warnings(share, [one for one in snapshots if one not in doomed], options)
         share_type = self.inventory.share_types.get(share.share_type_id or "")
         return {
             **_share_subject(share.id, share),
@@ -905,6 +913,7 @@ class _Planner:
             "phase": phase,
             "share_type": share_type.name if share_type else share.share_type_name,
             "options": {one: getattr(options, one) for one in OPTION_NAMES},
+            "delete_snapshots": [{"id": one.id, "name": one.name} for one in doomed],
             "warnings": [reason.as_dict() for reason in found],
         }
 
@@ -933,6 +942,57 @@ class _Planner:
                 {**one, "destination": expected.get(one["id"])} for one in subject["shares"]
             ],
         }
+
+    def _doomed(self) -> frozenset[str]:
+        """IDs of the snapshots that may be deleted, among those of what may move."""
+        wanted = {name: 0 for name in self.request.delete_snapshots if name}
+        found = set()
+        for share in self.inventory.shares if wanted else ():
+            if not self.scope.takes_from(share.host):
+                continue
+            for one in self.inventory.snapshots(share.id):
+                for name in wanted.keys() & {one.id, one.name}:
+                    wanted[name] += 1
+                    found.add(one.id)
+        for name, count in sorted(wanted.items()):
+            if count > 1:
+                # What is deleted is lost: no guesses.
+                raise ValueError(
+                    f"delete_snapshots: {count} snapshots are named {name!r}; use IDs."
+                )
+            if not count:
+                self.warnings.append(
+                    Reason(
+                        "snapshot_unknown",
+                        f"snapshot {name!r} shall be deleted, but no share here has one of that name",
+                    )
+                )
+        return frozenset(found)
+
+    def _warn_of_plan(self, planned: Sequence[Mapping[str, Any]]) -> None:
+        """What is to be known before it starts, whichever pools are used."""
+        doomed = [
+            f"{snapshot['name'] or snapshot['id']} of {entry['label']}"
+            for entry in planned
+            for snapshot in entry.get("delete_snapshots", ())
+        ]
+        if doomed:
+            self.warnings.append(
+                Reason(
+                    "snapshots_deleted",
+                    f"{many(len(doomed), 'snapshot')} will be deleted before the copying, as asked: "
+                    f"{', '.join(doomed)}",
+                )
+            )
+        if not planned:
+            return
+        by_shares = any(one["kind"] == SHARE for one in planned)
+        mechanism = self.request.mechanism if by_shares else "driver"
+        sources = sorted({backend_of(one["source"]) for one in planned})
+        found = [
+            one for source in sources for one in plan_warnings(self.inventory, source, mechanism)
+        ]
+        self.warnings += dict.fromkeys(found)
 
     def _warn_of_pools(self, planned: Sequence[Mapping[str, Any]]) -> None:
         used, _going = traffic(planned)

@@ -130,6 +130,13 @@ def _to_migration(which: str, entry: object) -> Migration:
     _check_size(which, entry)
     if kind == SHARE_SERVER:
         _check_shares(which, entry.get("shares", []))
+    doomed = entry.get("delete_snapshots", [])
+    if not isinstance(doomed, list) or not all(
+        isinstance(one, Mapping) and isinstance(one.get("id"), str) for one in doomed
+    ):
+        raise ValueError(f"{which} has delete_snapshots that are no list of snapshots with an id.")
+    if doomed and kind != SHARE:
+        raise ValueError(f"{which} has delete_snapshots, which only a share can have.")
     return Migration(
         id=entry["id"],
         source=entry["source"],
@@ -138,6 +145,7 @@ def _to_migration(which: str, entry: object) -> Migration:
         size_gb=entry.get("size_gb", 0),
         kind=kind,
         options=_to_options(which, kind, entry.get("options") or {}),
+        delete_snapshots=tuple(one["id"] for one in doomed),
     )
 
 

@@ -80,6 +80,7 @@ class Share:
     availability_zone: str | None = None
     snapshot_id: str | None = None
     is_soft_deleted: bool = False
+    is_encrypted: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -158,6 +159,14 @@ class ShareType:
 
 
 @dataclass(frozen=True)
+class Quota:
+    """How much of a resource is allowed, -1 for any amount, and how much is in use or reserved."""
+
+    limit: int
+    used: int
+
+
+@dataclass(frozen=True)
 class Pool:
     """A pool as the scheduler last heard of it.  Capacities in GiB, reservations in percent."""
 
@@ -202,6 +211,17 @@ class Service:
     def alive(self) -> bool:
         """Whether it can be believed to run: ``state`` alone or a heartbeat alone may lie."""
         return self.state == "up" and self.fresh
+
+    def as_dict(self) -> dict[str, object]:
+        """The form in which modules return it."""
+        return {
+            "host": self.host,
+            "status": self.status,
+            "state": self.state,
+            "alive": self.alive,
+            "disabled_reason": self.disabled_reason,
+            "zone": self.zone,
+        }
 
 
 @dataclass(frozen=True)

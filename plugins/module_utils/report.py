@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plans and migrations as lines of text for people.  Pure."""
+"""Plans, migrations and pools as lines of text for people.  Pure."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
             [
                 (
                     one["name"],
-                    f"{_gib(one['total_gb'])}",
+                    _gib(one["total_gb"])
+                    + (" GiB" if isinstance(one["total_gb"], (int, float)) else ""),
                     _bar(one["used_percent_before"]),
                     "->",
                     _bar(one["used_percent_after"]),
@@ -202,16 +203,50 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:_ROWS]) + more
 
 
-def _gib(size: Any) -> str:
-    return f"{size:g} GiB" if isinstance(size, (int, float)) else str(size)
-
-
 def _bar(percent: float | None) -> str:
     """A fill for people, twenty characters and the figure."""
     if percent is None:
         return "not known"
     full = max(0, min(20, round(percent / 5)))
     return f"[{'#' * full}{'.' * (20 - full)}] {percent:3.0f} %"
+
+
+def pool_lines(
+    pools: Sequence[Mapping[str, Any]], services: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """A line for each pool: how full it is, what fits, why nothing goes there; then the services."""
+    lines = _table(
+        [
+            (
+                one["name"],
+                f"{_gib(one['free_gb'])} of {_gib(one['total_gb'])} GiB free",
+                _bar(one["used_percent"]),
+                _room(one),
+                many(one["shares"], "share"),
+                f"{_gib(one['coming_gb'])} GiB coming" if one["coming_gb"] else "",
+                "; ".join(reason["message"] for reason in one.get("blockers", ())),
+            )
+            for one in pools
+        ]
+    )
+    for one in services:
+        why = f" ({one['disabled_reason']})" if one["disabled_reason"] else ""
+        if one["status"] != "enabled" or not one["alive"]:
+            state = "up" if one["alive"] else "down"
+            lines.append(f"manila-share {one['host']} is {one['status']}{why} and {state}")
+    return lines
+
+
+def _room(pool: Mapping[str, Any]) -> str:
+    if "fits_gb" in pool:
+        return f"fits {_gib(pool['fits_gb'])} GiB"
+    if pool["fits_thin_gb"] == pool["fits_thick_gb"]:
+        return f"fits {_gib(pool['fits_thick_gb'])} GiB"
+    return f"fits {_gib(pool['fits_thin_gb'])} GiB thin, {_gib(pool['fits_thick_gb'])} GiB thick"
+
+
+def _gib(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value or "?")
 
 
 def _total(migrations: Sequence[Mapping[str, Any]]) -> str:
@@ -236,7 +271,12 @@ def _detail(entry: Mapping[str, Any]) -> str:
     if entry["kind"] == SHARE_SERVER:
         names = [one["name"] or one["id"] for one in entry["shares"]]
         return f"{many(len(names), 'share')}: {some(names)}"
-    return "with a new share type" if entry["options"].get("new_share_type_id") else ""
+    doomed = len(entry.get("delete_snapshots", ()))
+    notes = [
+        "with a new share type" if entry["options"].get("new_share_type_id") else "",
+        f"{many(doomed, 'snapshot')} deleted before" if doomed else "",
+    ]
+    return ", ".join(filter(None, notes))
 
 
 def _indent(lines: Sequence[str]) -> list[str]:

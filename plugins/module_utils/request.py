@@ -55,7 +55,8 @@ class Request:
 
     ``share_type_map`` goes from names or IDs to names or IDs, ``share_network_map`` from IDs to
     IDs, ``exclude`` holds names or IDs of shares, and IDs of share servers; ``select`` is a
-    JMESPath expression over shares (``selection``).  ``share_servers`` says whether these move
+    JMESPath expression over shares (``selection``).  ``delete_snapshots`` are names or IDs of those
+    that may be lost, so that their shares can move.  ``share_servers`` says whether these move
     whole, or are split into shares.  ``tolerance`` (percent points) is how far from the mean a
     pool may be after a rebalance, ``pace`` what the time is told by.  ``agreed`` are the moves of
     an older plan, destinations by IDs: what objectives that choose choose again.
@@ -70,6 +71,7 @@ class Request:
     require: Sequence[str] = ()
     exclude: Sequence[str] = ()
     select: str = ""
+    delete_snapshots: Sequence[str] = ()
     placement: str = SPREAD
     share_servers: str = WHOLE
     availability_zone: str = ""
@@ -155,6 +157,8 @@ def check_request(inventory: Inventory, request: Request) -> dict[str, str]:
             f"mechanism 'host' excludes require ({', '.join(request.require)}): only drivers can "
             "promise that."
         )
+    if request.delete_snapshots and "preserve_snapshots" in request.require:
+        raise ValueError("delete_snapshots: it excludes require (preserve_snapshots).")
     if request.source:
         _check_place(inventory, "source", request.source)
     for place in request.destinations:

@@ -294,11 +294,30 @@ class Runner:
 
     def _start(self, action: Action) -> None:
         migration = action.migration
-        if migration.destination and self._ready(
+        if not migration.destination or not self._ready(
             action, lambda seen: refuses_start(migration, seen)
         ):
-            self.cloud.start(migration.kind, migration.id, migration.destination, migration.options)
-            self._tell(action, ACCEPTED)
+            return
+        if migration.delete_snapshots and self._delete_snapshots(migration):
+            self._tell(action, OUTDATED)  # and look again until they are gone
+            return
+        self.cloud.start(migration.kind, migration.id, migration.destination, migration.options)
+        self._tell(action, ACCEPTED)
+
+    def _delete_snapshots(self, migration: Migration) -> bool:
+        """Have the snapshots deleted that the plan gives up.  Returns whether any is still there."""
+        left = [
+            one
+            for one in self.cloud.snapshots_of(migration.id)
+            if one.id in migration.delete_snapshots
+        ]
+        for one in left:
+            if one.status == "error_deleting":
+                raise Refused(f"its snapshot {one.name or one.id} could not be deleted")
+            if one.status != "deleting":
+                self.cloud.delete_snapshot(one.id)
+                self.changed = True
+        return bool(left)
 
     def _complete(self, action: Action) -> None:
         migration = action.migration

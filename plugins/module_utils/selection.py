@@ -79,6 +79,6 @@ def describe(inventory: Inventory, share: Share) -> dict[str, Any]:
         "share_network_id": share.share_network_id,
         "share_server_id": share.share_server_id,
         "availability_zone": share.availability_zone,
-        "snapshots": inventory.snapshots(share.id),
+        "snapshots": len(inventory.snapshots(share.id)),
         "metadata": dict(share.metadata),
     }

@@ -132,7 +132,8 @@ def _in_the_way(inventory: Inventory, share: Share) -> list[Reason]:
         found.append(
             Reason("busy", f"its task state is {share.task_state!r}: something works on it")
         )
-    bad = [one for one in inventory.snapshot_statuses.get(share.id, ()) if one != "available"]
+    statuses = (one.status for one in inventory.snapshots(share.id))
+    bad = [status for status in statuses if status != "available"]
     if bad:
         found.append(
             Reason(
@@ -304,7 +305,8 @@ def check_blockers(
         if getattr(options, name) and supported.get(name) is False
     ]
     named = {
-        one.name or one.id: inventory.snapshots(one.id) for one in shares_on(inventory, server.id)
+        one.name or one.id: len(inventory.snapshots(one.id))
+        for one in shares_on(inventory, server.id)
     }
     count = sum(named.values())
     if count and supported.get("preserve_snapshots") is False:

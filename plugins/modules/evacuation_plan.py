@@ -115,6 +115,15 @@ options:
     type: str
     choices: [whole, split]
     default: whole
+  delete_snapshots:
+    description:
+      - Names or IDs of snapshots that may be lost. They are deleted by M(manila.migration.evacuation) right before their
+        share starts to be copied, and never without being named here.
+      - Only drivers can keep snapshots. A share that the Data Service has to copy can't have any.
+      - The snapshots of each migration that will be deleted are listed in RV(plan.migrations), in C(delete_snapshots).
+    type: list
+    elements: str
+    default: []
   rate:
     description: MiB that one migration copies in a second, as measured or expected. Without it no time is told.
     type: float
@@ -325,6 +334,7 @@ class EvacuationPlanModule(MigrationModule):
         },
         "exclude": {"type": "list", "elements": "str", "default": []},
         "select": {},
+        "delete_snapshots": {"type": "list", "elements": "str", "default": []},
         "placement": {"choices": ["spread", "pack"], "default": "spread"},
         "share_servers": {"choices": ["whole", "split"], "default": "whole"},
         "rate": {"type": "float"},
@@ -371,6 +381,7 @@ class EvacuationPlanModule(MigrationModule):
             placement=self.params["placement"],
             share_servers=self.params["share_servers"],
             select=self.params["select"] or "",
+            delete_snapshots=tuple(self.params["delete_snapshots"]),
             availability_zone=self.params["availability_zone"] or "",
             tolerance=self.params["tolerance"],
             pace=Pace(rate, self.params["max_parallel"], self.params["max_parallel_per_pool"]),

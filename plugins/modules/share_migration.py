@@ -21,10 +21,6 @@ description:
   - A share is reported as completed only after a look at its host, status, instances, access rules,
     snapshots and export locations.
 options:
-  share:
-    description: Name or ID of the share, of any project.
-    type: str
-    required: true
   destination_pool:
     description:
       - The pool to migrate to, in the form V(host@backend#pool).
@@ -46,39 +42,6 @@ options:
         was sent is waited for until Manila shows it, as a second one could destroy the share.
     type: bool
     default: true
-  preserve_metadata:
-    description: Whether the migration must preserve file system metadata. V(true) rules host-assisted migration out.
-    type: bool
-    default: false
-  preserve_snapshots:
-    description: Whether the migration must preserve the snapshots of the share. V(true) rules host-assisted migration out.
-    type: bool
-    default: false
-  writable:
-    description: Whether the share must stay writable during the copy. V(true) rules host-assisted migration out.
-    type: bool
-    default: false
-  nondisruptive:
-    description: Whether clients must stay connected all the time. V(true) rules host-assisted migration out.
-    type: bool
-    default: false
-  force_host_assisted_migration:
-    description:
-      - Whether to skip driver-assisted migration and have the Data Service copy the files.
-      - Cannot be combined with O(preserve_metadata), O(preserve_snapshots), O(writable) or O(nondisruptive).
-      - When all five are V(false), Manila tries the driver first and falls back to the Data Service by itself.
-    type: bool
-    default: false
-  new_share_type:
-    description:
-      - Name or ID of the share type that the share gets with the migration.
-      - Needed when the present one pins the share to its back end, for example by C(share_backend_name).
-    type: str
-    aliases: [new_share_type_id]
-  new_share_network:
-    description: Name or ID of the share network that the share gets with the migration.
-    type: str
-    aliases: [new_share_network_id]
 attributes:
   check_mode:
     support: full
@@ -88,10 +51,12 @@ attributes:
     support: full
 extends_documentation_fragment:
   - manila.migration.migration
+  - manila.migration.share
   - openstack.cloud.openstack
   - manila.migration.attributes
   - manila.migration.attributes.actiongroup
 seealso:
+  - module: manila.migration.share_migration_check
   - module: manila.migration.share_migration_info
   - module: manila.migration.share_server_migration
   - module: manila.migration.evacuation
@@ -205,19 +170,19 @@ status_code:
   returned: when Manila refused something
 """
 
-from dataclasses import replace
-
 from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
 from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
     options_conflict,
     start_blockers,
 )
-from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
-from ansible_collections.manila.migration.plugins.module_utils.records import (
-    Options,
-    Reason,
-    is_pool,
+from ansible_collections.manila.migration.plugins.module_utils.records import Reason
+from ansible_collections.manila.migration.plugins.module_utils.share_check import (
+    SHARE_ARGUMENTS,
+    asked_for,
+    check_destination,
+    read_for_share,
+    share_options,
 )
 from ansible_collections.manila.migration.plugins.module_utils.single import (
     ARGUMENTS,
@@ -228,66 +193,35 @@ from ansible_collections.manila.migration.plugins.module_utils.single import (
 class ShareMigrationModule(SingleMigrationModule):
     """Drives a plan of one migration."""
 
-    argument_spec = {
-        "share": {"required": True},
-        "destination_pool": {},
-        "preserve_metadata": {"type": "bool", "default": False},
-        "preserve_snapshots": {"type": "bool", "default": False},
-        "writable": {"type": "bool", "default": False},
-        "nondisruptive": {"type": "bool", "default": False},
-        "force_host_assisted_migration": {"type": "bool", "default": False},
-        "new_share_type": {"aliases": ["new_share_type_id"]},
-        "new_share_network": {"aliases": ["new_share_network_id"]},
-        **ARGUMENTS,
-    }
+    argument_spec = {"destination_pool": {}, **SHARE_ARGUMENTS, **ARGUMENTS}
 
     def run(self) -> None:
         """Check the arguments, look at the share, and bring it to the wanted state."""
         destination = self.params["destination_pool"]
-        options = Options(
-            **{
-                name: self.params[name]
-                for name in (
-                    "preserve_metadata",
-                    "preserve_snapshots",
-                    "writable",
-                    "nondisruptive",
-                    "force_host_assisted_migration",
-                )
-            }
-        )
-        conflict = options_conflict(options)
+        conflict = options_conflict(asked_for(self.params))
         if conflict:
             self.refuse(f"{conflict.message}.", blockers=[conflict.as_dict()])
-        if destination is not None and not is_pool(destination):
-            self.refuse(
-                f"destination_pool: {destination!r} names no pool; write it as host@backend#pool."
-            )
+        wrong = check_destination(destination) if destination is not None else None
+        if wrong:
+            self.refuse(wrong)
         self.check_poll_interval()
         cloud = self.open_cloud()
         share = cloud.find_share(self.params["share"])
-        options = self._resolve(cloud, options)
         migration = Migration(
             id=share.id,
             name=share.name,
             source=share.host,
             destination=destination,
             size_gb=share.size_gb,
-            options=options,
+            options=share_options(cloud, self.params),
         )
         self.drive(cloud, migration)
 
-    def _resolve(self, cloud: Cloud, options: Options) -> Options:
-        new_type, new_network = self.params["new_share_type"], self.params["new_share_network"]
-        return replace(
-            options,
-            new_share_type_id=cloud.find_share_type(new_type).id if new_type else None,
-            new_share_network_id=cloud.find_share_network(new_network) if new_network else None,
-        )
-
     def blockers(self, cloud: Cloud, migration: Migration) -> list[Reason]:
         """Everything that keeps the share from being migrated as asked for."""
-        return start_blockers(read_inventory(cloud, migration.source), migration)
+        share = cloud.share(migration.id)
+        inventory, details = read_for_share(cloud, share, migration.options)
+        return start_blockers(inventory, migration, details=details)
 
 
 def main() -> None:

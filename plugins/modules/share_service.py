@@ -95,15 +95,11 @@ previous:
 """
 
 from dataclasses import replace
-from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.module import (
     MigrationModule,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import (
-    Service,
-    is_backend,
-)
+from ansible_collections.manila.migration.plugins.module_utils.records import is_backend
 
 
 class ShareServiceModule(MigrationModule):
@@ -142,9 +138,9 @@ class ShareServiceModule(MigrationModule):
             wanted = replace(wanted, disabled_reason=reason or found.disabled_reason)
         self.results.update(
             changed=wanted != found,
-            previous=_as_dict(found),
-            service=_as_dict(wanted),
-            diff={"before": _as_dict(found), "after": _as_dict(wanted)},
+            previous=found.as_dict(),
+            service=wanted.as_dict(),
+            diff={"before": found.as_dict(), "after": wanted.as_dict()},
         )
         if wanted == found or self.check_mode:
             return
@@ -152,17 +148,6 @@ class ShareServiceModule(MigrationModule):
             cloud.enable_service(host)
         else:
             cloud.disable_service(host, reason)
-
-
-def _as_dict(service: Service) -> dict[str, Any]:
-    return {
-        "host": service.host,
-        "status": service.status,
-        "state": service.state,
-        "alive": service.alive,
-        "disabled_reason": service.disabled_reason,
-        "zone": service.zone,
-    }
 
 
 def main() -> None:

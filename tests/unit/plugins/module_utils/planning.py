@@ -14,6 +14,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     ShareNetwork,
     ShareServer,
     ShareType,
+    Snapshot,
 )
 
 OLD = "n@old#p"
@@ -129,6 +130,14 @@ def going(number, to, task_state="migration_driver_in_progress", host="n@old", *
     return [one, server(f"{number}x", to, "server_migrating_to", source_id=one.id, **more)]
 
 
+def snapshots(**statuses):
+    """Snapshots by the IDs of their shares, from the statuses that they shall have."""
+    return {
+        of: [Snapshot(f"{of}-{n}", of, status, f"snap {n}") for n, status in enumerate(several)]
+        for of, several in statuses.items()
+    }
+
+
 def places(plan):
     return {one["id"]: one["destination"] for one in plan["migrations"]}
 
@@ -176,7 +185,7 @@ class Cloud:
 
     def snapshots(self):
         self.asked.append("snapshots")
-        return self.inventory.snapshot_statuses
+        return self.inventory.snapshots_by_share
 
     def pools(self):
         return self.answer("pools")

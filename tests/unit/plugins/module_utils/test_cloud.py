@@ -33,7 +33,11 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Refused,
     Unknown,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import Options
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Options,
+    Quota,
+    Snapshot,
+)
 from ansible_collections.manila.migration.plugins.module_utils.states import Place
 
 ENDPOINT = "http://manila.test/share/v2"
@@ -517,13 +521,15 @@ def test_users_who_may_not_list_services_are_told(session):
         open_door(session).share_managers()
 
 
-def test_snapshots_are_counted_over_pages(session):
+def test_snapshots_are_read_over_pages(session):
     url = "/snapshots/detail?all_tenants=1&limit=1000&offset="
-    session.expect(
-        "GET", url + "0", {"snapshots": [{"share_id": "s1", "status": "available"}] * 1000}
-    )
-    session.expect("GET", url + "1000", {"snapshots": [{"share_id": "s2", "status": "error"}]})
-    assert open_door(session).snapshots() == {"s1": ["available"] * 1000, "s2": ["error"]}
+    many = [{"id": f"n{n}", "share_id": "s1", "status": "available"} for n in range(1000)]
+    last = {"id": "x", "share_id": "s2", "status": "error", "name": "nightly"}
+    session.expect("GET", url + "0", {"snapshots": many})
+    session.expect("GET", url + "1000", {"snapshots": [last]})
+    found = open_door(session).snapshots()
+    assert len(found["s1"]) == 1000
+    assert found["s2"] == [Snapshot("x", "s2", "error", "nightly")]
 
 
 @pytest.mark.parametrize(
@@ -637,7 +643,7 @@ def test_facts(session):
     session.expect("GET", "/shares/s1/instances", {"share_instances": [instance("i1")]})
     rule = {"access_type": "ip", "access_to": "192.0.2.7", "access_level": "rw", "id": "a1"}
     session.expect("GET", "/share-access-rules?share_id=s1", {"access_list": [rule]})
-    snapshots = [{"id": "x", "status": "available"}]
+    snapshots = [{"id": "x", "share_id": "s1", "status": "available"}]
     session.expect("GET", "/snapshots/detail?all_tenants=1&share_id=s1", {"snapshots": snapshots})
     exports = [
         {"path": "b"},
@@ -836,3 +842,23 @@ def test_servers_of_share_groups(session):
     groups = [{"id": "g1", "share_server_id": "v1"}, {"id": "g2", "share_server_id": None}]
     session.expect("GET", "/share-groups/detail?all_tenants=1", {"share_groups": groups})
     assert open_door(session).grouped_servers() == {"v1"}
+
+
+def test_quotas_of_a_project_and_of_one_of_its_types(session):
+    body = {
+        "id": "p1",
+        "shares": {"limit": 5, "in_use": 3, "reserved": 1},
+        "gigabytes": {"limit": -1, "in_use": 30, "reserved": 0},
+        "share_networks": None,
+    }
+    session.expect("GET", "/quota-sets/p1/detail", {"quota_set": body})
+    session.expect("GET", "/quota-sets/p1/detail?share_type=t1", {"quota_set": body})
+    door = open_door(session)
+    expected = {"shares": Quota(5, 4), "gigabytes": Quota(-1, 30)}
+    assert (door.quotas("p1"), door.quotas("p1", "t1")) == (expected, expected)
+
+
+def test_qos_types_by_name_and_id_where_there_are_any(session):
+    session.expect("GET", "/qos-types", {"qos_types": [{"id": "q1", "name": "gold"}]})
+    assert open_door(session).qos_types() == {"q1", "gold"}
+    assert open_door(session, version="2.93").qos_types() is None

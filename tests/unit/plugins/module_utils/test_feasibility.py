@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.manila.migration.plugins.module_utils import (
     capacity,
     feasibility,
+    objectives,
     placement,
     plans,
     server_feasibility,
@@ -22,6 +23,8 @@ from ansible_collections.manila.migration.plugins.module_utils.feasibility impor
     CODES,
     Inventory,
     options_conflict,
+    plan_blockers,
+    plan_warnings,
     pool_blockers,
     share_blockers,
     start_blockers,
@@ -34,6 +37,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Service,
     Share,
     ShareType,
+    Snapshot,
 )
 
 SOURCE = "node@old#pool"
@@ -53,6 +57,8 @@ POOL = Pool(
     },
 )
 SERVICE = Service("manila-share", "node@new", "enabled", "up", zone="north")
+OWN = Service("manila-share", "node@old", "enabled", "up", zone="north")
+KEPT = [Snapshot("n1", "s1", "available", "nightly")]
 NOTHING = Options()
 HOST = Options(force_host_assisted_migration=True)
 
@@ -75,7 +81,7 @@ def typed(**specs):
 AT_SOURCE = (instance(),)
 
 
-def blockers(share=SHARE, instances=AT_SOURCE, snapshots=0, options=NOTHING, kind=PLAIN):
+def blockers(share=SHARE, instances=AT_SOURCE, snapshots=(), options=NOTHING, kind=PLAIN):
     return share_blockers(share, instances, snapshots, options, kind)
 
 
@@ -103,7 +109,14 @@ def test_a_healthy_share_has_no_blocker():
         ("instances", {"instances": (instance(), instance("node@b#p", "error"))}),
         ("busy", {"share": replace(SHARE, task_state="data_copying_in_progress")}),
         ("busy", {"share": replace(SHARE, task_state="migration_starting")}),
-        ("snapshots", {"snapshots": 2, "options": HOST}),
+        ("snapshots", {"snapshots": KEPT * 2, "options": HOST}),
+        (
+            "snapshots",
+            {
+                "snapshots": [Snapshot("n2", "s1", "error")],
+                "options": Options(preserve_metadata=True),
+            },
+        ),
         ("no_share_type", {"kind": None}),
         ("options_conflict", {"options": replace(HOST, writable=True)}),
         ("share_network", {"kind": SERVERS}),
@@ -137,7 +150,9 @@ def test_each_blocker_of_a_share_alone(code, given):
         {"share": replace(SHARE, task_state="migration_error")},
         {"share": replace(SHARE, task_state="data_copying_error")},
         {"share": replace(SHARE, access_rules_status="syncing")},
-        {"snapshots": 2},
+        {"snapshots": KEPT * 2},
+        # A driver can move it, and the Data Service need not.
+        {"share": replace(SHARE, protocol="CEPHFS")},
         {"kind": SERVERS, "options": Options(new_share_network_id="n")},
         {"kind": SERVERS, "share": replace(SHARE, share_network_id="n")},
         {"share": replace(SHARE, share_type_id=None), "options": Options(new_share_type_id="t")},
@@ -168,7 +183,7 @@ def test_all_blockers_of_a_share_at_once():
     found = blockers(
         share,
         (instance(replica_state="active"), instance("b@b#p", "error")),
-        1,
+        KEPT,
         Options(force_host_assisted_migration=True, writable=True, new_share_type_id="t"),
         ShareType(
             "t",
@@ -194,7 +209,7 @@ def test_all_blockers_of_a_share_at_once():
 def test_every_code_that_the_planner_uses_is_documented():
     # Two kinds of codes are put together.
     used = {"capability", *(f"not_{name}" for name in server_feasibility.CAPABILITIES)}
-    for module in (capacity, feasibility, server_feasibility, placement, plans):
+    for module in (capacity, feasibility, server_feasibility, objectives, placement, plans):
         with open(module.__file__, encoding="utf-8") as lines:
             used |= set(re.findall(r'Reason\(\s*"([a-z_]+)"', lines.read()))
     assert used == set(CODES)
@@ -202,7 +217,7 @@ def test_every_code_that_the_planner_uses_is_documented():
 
 
 def test_messages_are_fragments():
-    for found in (blockers(kind=None), blockers(kind=SERVERS), warnings(SHARE, 1, Options())):
+    for found in (blockers(kind=None), blockers(kind=SERVERS), warnings(SHARE, KEPT, Options())):
         assert not any(reason.message.endswith(".") for reason in found)
 
 
@@ -220,13 +235,13 @@ def test_flags_conflict_with_a_forced_host_assisted_migration_only(flag):
 @pytest.mark.parametrize(
     ("snapshots", "options", "expected"),
     [
-        (0, Options(), ["read_only"]),
-        (0, Options(writable=True), []),
-        (0, HOST, ["read_only"]),
-        (3, Options(), ["read_only", "snapshots"]),
-        (3, Options(preserve_metadata=True), ["read_only", "snapshots"]),
-        (3, Options(preserve_snapshots=True), ["read_only"]),
-        (3, HOST, ["read_only"]),
+        ([], Options(), ["read_only"]),
+        ([], Options(writable=True), []),
+        ([], HOST, ["read_only"]),
+        (KEPT, Options(), ["read_only", "snapshots"]),
+        (KEPT, Options(preserve_metadata=True), ["read_only", "snapshots"]),
+        (KEPT, Options(preserve_snapshots=True), ["read_only"]),
+        (KEPT, HOST, ["read_only"]),
     ],
 )
 def test_warnings(snapshots, options, expected):
@@ -234,13 +249,18 @@ def test_warnings(snapshots, options, expected):
 
 
 def test_the_fallback_is_named_where_it_can_happen():
-    assert "falls back" in warnings(SHARE, 0, Options())[0].message
-    assert "falls back" not in warnings(SHARE, 0, Options(preserve_metadata=True))[0].message
+    assert "falls back" in warnings(SHARE, [], Options())[0].message
+    assert "falls back" not in warnings(SHARE, [], Options(preserve_metadata=True))[0].message
+
+
+def test_a_key_that_is_lost_is_warned_of():
+    share = replace(SHARE, is_encrypted=True)
+    assert codes(warnings(share, [], Options(writable=True))) == ["encryption"]
 
 
 def test_affinity_hints_are_warned_of():
     share = replace(SHARE, metadata={"__affinity_same_host": "other", "colour": "red"})
-    assert codes(warnings(share, 0, Options(writable=True))) == ["affinity"]
+    assert codes(warnings(share, [], Options(writable=True))) == ["affinity"]
 
 
 # -- the pool --------------------------------------------------------------------------------
@@ -358,7 +378,7 @@ def stock(share=SHARE, **more):
             "shares": [share],
             "instances": {share.id: [instance()]},
             "pools": [POOL],
-            "services": {"node@new": SERVICE},
+            "services": {"node@old": OWN, "node@new": SERVICE},
             "share_types": {"plain": PLAIN, "servers": SERVERS},
             **more,
         }
@@ -382,9 +402,9 @@ def test_one_migration_that_can_start():
         (stock(replace(SHARE, size_gb=51)), wish(), ["no_capacity"]),
         (stock(), wish(new_share_type_id="servers"), ["share_network", "share_servers"]),
         (stock(share_types={}), wish(), ["no_share_type"]),
-        (stock(services={}), wish(), ["service_missing"]),
+        (stock(services={"node@old": OWN}), wish(), ["service_missing"]),
         (
-            stock(replace(SHARE, status="error", size_gb=51), services={}),
+            stock(replace(SHARE, status="error", size_gb=51), services={"node@old": OWN}),
             wish(),
             ["status", "service_missing", "no_capacity"],
         ),
@@ -409,3 +429,46 @@ def test_what_is_in_flight_counts_for_one_migration():
     assert codes(start_blockers(inventory, migration)) == ["no_capacity"]
     free = replace(inventory, shares=[replace(other, size_gb=42), busy])
     assert start_blockers(free, migration) == []
+
+
+# -- a plan ----------------------------------------------------------------------------------
+
+DATA = Service("manila-data", "node", "enabled", "up")
+DEAD = replace(DATA, state="down")
+
+
+@pytest.mark.parametrize(
+    ("services", "mechanism", "blocking", "warning"),
+    [
+        ((DATA,), "auto", [], []),
+        ((DATA,), "host", [], []),
+        ((), "auto", [], ["data_service_missing"]),
+        ((), "host", ["data_service_missing"], []),
+        ((), "driver", [], []),
+        ((DEAD,), "auto", [], ["data_service_down"]),
+        ((DEAD,), "host", ["data_service_down"], []),
+        ((DATA, replace(DATA, host="b")), "host", [], ["data_service_several"]),
+        ((DATA, replace(DATA, host="b")), "driver", [], []),
+        ((replace(DATA, status="disabled"),), "auto", [], ["data_service_disabled"]),
+        (None, "host", [], []),
+    ],
+)
+def test_what_to_know_of_a_plan(services, mechanism, blocking, warning):
+    inventory = stock(data_services=services)
+    assert codes(plan_blockers(inventory, mechanism)) == blocking
+    assert codes(plan_warnings(inventory, "node@old", mechanism)) == warning
+
+
+@pytest.mark.parametrize("source", ["node@old", SOURCE])
+def test_a_source_that_is_down_is_told(source):
+    inventory = stock(services={"node@old": replace(OWN, state="down")})
+    assert codes(plan_warnings(inventory, source, "driver")) == ["service_down"]
+    disabled = stock(services={"node@old": replace(OWN, status="disabled")})
+    assert plan_warnings(disabled, source, "driver") == []
+
+
+def test_what_only_a_driver_can_move_is_warned_of_where_manila_would_go_on():
+    share = replace(SHARE, protocol="CEPHFS")
+    assert codes(warnings(share, [], Options())) == ["read_only", "data_access"]
+    assert codes(warnings(share, [], Options(preserve_metadata=True))) == ["read_only"]
+    assert codes(blockers(share, options=HOST)) == ["data_access"]

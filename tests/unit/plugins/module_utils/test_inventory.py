@@ -9,7 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
+from ansible_collections.manila.migration.plugins.module_utils.inventory import (
+    read_inventory,
+    read_pools,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import Service
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
     OLD,
     OLD2,
@@ -19,6 +23,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planni
     Cloud,
     aboard,
     going,
+    moving,
     pool,
     server,
     share,
@@ -110,3 +115,47 @@ def test_several_places_and_the_whole_cloud():
     cloud = Cloud(inventory)
     assert [one.id for one in read_inventory(cloud).shares] == ["s1", "s2", "s3"]
     assert cloud.asked == ["services", "instances", "shares ", *PLAIN[3:], "share_types"]
+
+
+def test_data_services_are_kept():
+    class Complete(Cloud):
+        def services(self):
+            return [*super().services(), Service("manila-data", "n", "enabled", "up")]
+
+    found = read_inventory(Complete(world([share(1)])), "n@old")
+    assert [one.host for one in found.data_services] == ["n"]
+    assert set(found.services) == {"n@old", "n@one", "n@two"}
+
+
+# -- pools -----------------------------------------------------------------------------------
+
+
+def read_at(inventory, host=None):
+    cloud = Cloud(inventory)
+    return read_pools(cloud, host), cloud.asked
+
+
+def test_pools_cost_a_handful_of_requests():
+    found, asked = read_at(world([share(1), share(2, host=ONE)]), OLD.split("#")[0])
+    assert sorted(asked) == sorted(
+        ["services", "pools", "shares migrating", "instances", "share_types"]
+    )
+    assert set(found.pools_by_name) == {OLD, ONE, TWO}
+    assert set(found.instances) == {"s1"}
+
+
+def test_what_moves_is_read_with_all_its_places():
+    one, instances = moving(1, ONE)
+    inventory = world([one, share(2, host=TWO)], instances=instances)
+    found, _asked = read_at(inventory, "n@one")
+    assert {one.host for one in found.instances["s1"]} == {OLD, ONE}
+    server_shares = [aboard(2, "v2", host=ONE, status="server_migrating")]
+    servers = going(2, "n@two", host="n@one")
+    found, asked = read_at(tenants(server_shares, servers))
+    assert "shares server_migrating" in asked
+    assert [one.id for one in found.shares] == ["s2"]
+
+
+def test_without_a_scheduler_there_are_no_pools():
+    found, asked = read_at(replace(world([share(1)]), scheduler_up=False))
+    assert "pools" not in asked and found.pools == () and not found.scheduler_up

@@ -38,6 +38,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planni
     pool,
     reasons,
     share,
+    snapshots,
     world,
 )
 
@@ -77,6 +78,7 @@ def test_the_plan_has_the_keys_of_the_contract():
             "new_share_type_id": None,
             "new_share_network_id": None,
         },
+        "delete_snapshots": [],
         "warnings": entry["warnings"],
     }
     assert plan["summary"] == {
@@ -507,11 +509,60 @@ def test_shares_elsewhere_are_nobodys_business():
 
 
 def test_snapshots_warn_or_block():
-    inventory = world([share(1)], snapshot_statuses={"s1": ["available"] * 2})
+    inventory = world([share(1)], snapshots_by_share=snapshots(s1=["available"] * 2))
     (entry,) = make_plan(inventory, Request("n@old"))["migrations"]
     assert "snapshots" in [one["code"] for one in entry["warnings"]]
     plan = make_plan(inventory, Request("n@old", mechanism="host"))
     assert reasons(plan) == {"s1": ["snapshots"]}
+
+
+def test_snapshots_are_deleted_only_if_they_are_named():
+    inventory = world([share(1), share(2)], snapshots_by_share=snapshots(s1=["available"] * 2))
+    request = Request("n@old", mechanism="host", delete_snapshots=["snap 0"])
+    plan = make_plan(inventory, request)
+    assert reasons(plan) == {"s1": ["snapshots"]}
+    assert "1 snapshot (snap 1)" in plan["unplaced"][0]["reasons"][0]["message"]
+    plan = make_plan(inventory, replace(request, delete_snapshots=["snap 0", "s1-1"]))
+    (first, second) = plan["migrations"]
+    assert [one["id"] for one in first["delete_snapshots"]] == ["s1-0", "s1-1"]
+    assert second["delete_snapshots"] == []
+    (warning,) = [one for one in plan["warnings"] if one["code"] == "snapshots_deleted"]
+    assert "snap 0 of share 1, snap 1 of share 1" in warning["message"]
+    assert [one.delete_snapshots for one in to_migrations(plan)] == [("s1-0", "s1-1"), ()]
+    assert make_plan(inventory, Request("n@old"))["migrations"][0]["delete_snapshots"] == []
+
+
+def test_snapshots_of_what_does_not_move_are_kept():
+    found = snapshots(s1=["available"], s2=["available"], s3=["available"])
+    one, instances = moving(3, ONE)
+    shares = [share(1, host=ONE), share(2, status="error"), one]
+    inventory = world(shares, None, instances, snapshots_by_share=found)
+    request = Request("n@old", delete_snapshots=["s1-0", "s2-0", "s3-0", ""])
+    plan = make_plan(inventory, request)
+    assert [one["delete_snapshots"] for one in plan["migrations"]] == [[]]
+    assert "snapshot_unknown" in [one["code"] for one in plan["warnings"]]
+
+
+def test_a_name_of_several_snapshots_deletes_none():
+    found = snapshots(s1=["available"], s2=["available"])
+    inventory = world([share(1), share(2)], snapshots_by_share=found)
+    with pytest.raises(ValueError, match="2 snapshots are named 'snap 0'; use IDs"):
+        make_plan(inventory, Request("n@old", delete_snapshots=["snap 0"]))
+    with pytest.raises(ValueError, match="excludes require"):
+        make_plan(
+            inventory,
+            Request("n@old", delete_snapshots=["s1-0"], require=["preserve_snapshots"]),
+        )
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "code", "unplaced"),
+    [("host", None, {"s1": ["data_service_missing"]}), ("auto", "data_service_missing", {})],
+)
+def test_without_a_data_service(mechanism, code, unplaced):
+    plan = make_plan(world([share(1)], data_services=()), Request("n@old", mechanism=mechanism))
+    assert reasons(plan) == unplaced
+    assert [one["code"] for one in plan["warnings"]] == ([code] if code else [])
 
 
 # -- properties ------------------------------------------------------------------------------
@@ -716,7 +767,7 @@ def test_the_order_of_the_input_does_not_matter(case, random):
     other = Inventory(
         shares=shuffled(inventory.shares),
         instances={k: shuffled(v) for k, v in shuffled(inventory.instances.items())},
-        snapshot_statuses=inventory.snapshot_statuses,
+        snapshots_by_share=inventory.snapshots_by_share,
         pools=shuffled(inventory.pools),
         services=dict(shuffled(inventory.services.items())),
         share_types=dict(shuffled(inventory.share_types.items())),

@@ -84,6 +84,8 @@ def spoiled(**changes):
         (spoiled(destination=OLD), "its source as destination"),
         (spoiled(size_gb="big"), "size_gb 'big'"),
         (spoiled(size_gb=-1), "size_gb -1"),
+        (spoiled(delete_snapshots="all"), "delete_snapshots that are no list of snapshots"),
+        (spoiled(delete_snapshots=["n1"]), "delete_snapshots that are no list of snapshots"),
         (spoiled(options=["x"]), "options that are no dictionary"),
         (spoiled(options={"colour": True}), "unknown option colour"),
         (spoiled(options={"writable": "yes"}), "writable = 'yes'"),

@@ -25,6 +25,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Facts,
     Service,
     ShareServer,
+    Snapshot,
 )
 from ansible_collections.manila.migration.plugins.module_utils.runner import Abandoned, Runner
 from ansible_collections.manila.migration.plugins.module_utils.states import (
@@ -117,6 +118,54 @@ def drive(cloud: FakeCloud, goal: str = COMPLETED, **more: Any) -> Runner:
         sleep=cloud.sleep,
         **more,
     )
+
+
+class SnapshotCloud(FakeCloud):
+    """A cloud whose share has snapshots: what is deleted is there for one more look."""
+
+    def __init__(self, *seen: Observation | Exception, status: str = "available") -> None:
+        super().__init__(*seen)
+        self.snapshots = {one: Snapshot(one, "s", status) for one in ("n1", "n2")}
+
+    def snapshots_of(self, share_id: str) -> list[Snapshot]:
+        found = list(self.snapshots.values())
+        for one in found:
+            if one.status == "deleting":
+                del self.snapshots[one.id]
+        return found
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        self._send(f"delete {snapshot_id}")
+        self.snapshots[snapshot_id] = replace(self.snapshots[snapshot_id], status="deleting")
+
+
+def give_up(cloud: SnapshotCloud, *snapshots: str) -> Runner:
+    runner = drive(cloud, COPIED)
+    runner.plan = [replace(runner.plan[0], delete_snapshots=snapshots)]
+    return runner
+
+
+def test_snapshots_that_are_given_up_are_gone_before_the_start() -> None:
+    cloud = SnapshotCloud(*[at_source()] * 6, migrating(DONE))
+    runner = give_up(cloud, "n1")
+    runner.run()
+    assert cloud.sent == ["delete n1", "start"]
+    assert set(cloud.snapshots) == {"n2"}
+    assert end(runner) == (COPIED, "reached")
+
+
+def test_a_snapshot_that_is_not_deleted_ends_its_migration() -> None:
+    cloud = SnapshotCloud(at_source(), status="error_deleting")
+    runner = give_up(cloud, "n1")
+    runner.run()
+    assert cloud.sent == []
+    assert "its snapshot n1 could not be deleted" in str(runner.track(runner.plan[0]).error)
+
+
+def test_nothing_is_deleted_of_what_must_not_be_started() -> None:
+    cloud = SnapshotCloud(at_source(), replace(at_source(), host="n@third#p"))
+    give_up(cloud, "n1").run()
+    assert cloud.sent == []
 
 
 def end(runner: Runner) -> tuple[str, str | None]:

@@ -35,6 +35,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planni
     pool,
     server,
     server_pool,
+    snapshots,
     tenants,
 )
 
@@ -80,7 +81,7 @@ def test_a_healthy_server_has_no_blocker():
         ("share_group", V, [aboard(1, share_group_id="g")], {}),
         ("access_rules_error", V, [aboard(1, access_rules_status="error")], {}),
         ("busy", V, [aboard(1, task_state="data_copying_starting")], {}),
-        ("snapshots", V, [aboard(1)], {"snapshot_statuses": {"s1": ["available", "error"]}}),
+        ("snapshots", V, [aboard(1)], {"snapshots_by_share": snapshots(s1=["available", "error"])}),
     ],
 )
 def test_each_blocker_of_a_server_alone(code, v, shares, more):
@@ -104,7 +105,7 @@ def test_each_blocker_of_a_server_alone(code, v, shares, more):
         (V, [aboard(1, task_state="migration_success")], {}),
         # Only Manila's check knows whether replicas are supported.
         (V, [aboard(1, has_replicas=True)], {}),
-        (V, [aboard(1)], {"snapshot_statuses": {"s1": ["available"], "s9": ["error"]}}),
+        (V, [aboard(1)], {"snapshots_by_share": snapshots(s1=["available"], s9=["error"])}),
     ],
 )
 def test_what_does_not_block_a_server(v, shares, more):
@@ -271,7 +272,7 @@ ABLE = {
 UNABLE = {name: False if value is True else value for name, value in ABLE.items()}
 SILENT = {name: None for name in ABLE}
 ALL = Options(writable=True, nondisruptive=True, preserve_snapshots=True)
-SNAPSHOTS = {"snapshot_statuses": {"s1": ["available"] * 2}}
+SNAPSHOTS = {"snapshots_by_share": snapshots(s1=["available"] * 2)}
 
 
 def no(**supported):
@@ -338,7 +339,7 @@ def test_a_refusal_for_replicas_names_all_of_them():
 def test_snapshots_in_the_way_are_counted_and_their_shares_named():
     shares = [aboard(number) for number in range(1, 6)]
     statuses = {one.id: ["available"] * 2 for one in shares}
-    inventory = stock(*shares, snapshot_statuses=statuses)
+    inventory = stock(*shares, snapshots_by_share=snapshots(**statuses))
     (reason,) = check_blockers(inventory, V, NOTHING, no(preserve_snapshots=False))
     assert "10 snapshots" in reason.message
     assert "(share 1, share 2, share 3 and 2 more)" in reason.message
