@@ -31,7 +31,7 @@ NAMES = {
     "modules",
     [
         ["share_service"],
-        ["share_migration", "share_migration_info"],
+        ["share_migration_check", "share_migration", "share_migration_info", "pool_info"],
         ["evacuation_plan", "evacuation"],
         ["service_restart_check", "data_service_rules", "data_service_config"],
     ],
