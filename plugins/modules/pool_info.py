@@ -62,11 +62,9 @@ EXAMPLES = r"""
     share_type: array9
   register: found
 
-- name: Name the pools that take 20 GiB, or don't tell
+- name: Name the pools that have room for 20 GiB, as far as that is known
   ansible.builtin.debug:
-    msg: >-
-      {{ found.pools | selectattr('blockers', 'equalto', []) | selectattr('fits_gb', 'none') | map(attribute='name') | list
-         + found.pools | rejectattr('fits_gb', 'none') | selectattr('fits_gb', '>=', 20) | map(attribute='name') | list }}
+    msg: "{{ found.pools | rejectattr('fits_gb', 'none') | selectattr('fits_gb', '>=', 20) | map(attribute='name') }}"
 """
 
 RETURN = r"""

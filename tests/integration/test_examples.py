@@ -19,7 +19,7 @@ NAMES = {
     "stor2@array9#pool1": "sandbox@gamma#gold",
     "stor2@array9": "sandbox@gamma",
     "array7: array9": "pinned-alpha: replacement",
-    "new_share_type: array9": "new_share_type: replacement",
+    "share_type: array9": "share_type: replacement",
     '"22:00"': '"00:00"',  # the window is open now
     '"05:00"': '"23:59:59"',
     "host: stor1\n": "host: sandbox\n",
