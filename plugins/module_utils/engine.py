@@ -166,6 +166,8 @@ class Track:
     """An error or a cancel interrupted the copy: it must never be completed."""
     refusal: tuple[str, int | None] | None = None
     """What Manila said, and its HTTP status, when a refused start was found begun all the same."""
+    leads: bool = False
+    """Of a replica: whether the share is served from the one at the source."""
     held: tuple[str, float] | None = None
     """What was found to hinder a cutover right before it, and when first."""
     checked: bool = False
@@ -459,6 +461,7 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         destination=destination,
         origin=origin,
         successor=seen.successor or track.successor,
+        leads=seen.leads,
         tainted=track.tainted or (seen.moving and seen.task_state in _INTERRUPTED),
         started_at=started_at,
         copied_at=copied_at,
@@ -911,7 +914,7 @@ _FAILED_BEFORE = Reason(
     "its last migration failed (the reason is in Manila's logs), and nobody has started it again",
 )
 
-_ENDS_THE_WAIT = frozenset({"failures", "not_started", "window_over"})
+_ENDS_THE_WAIT = frozenset({"failures", "not_started", "window_over", "cordoned"})
 """Reasons that no waiting will lift."""
 
 
@@ -992,9 +995,20 @@ def _hold(
         if down:
             return down
         service = reading.services.get(backend_of(host or ""))
-        if verb == START and host != migration.source and service and not service.enabled:
+        if verb != START or service is None or service.enabled:
+            continue
+        if host != migration.source:
             return Reason(
                 "service_disabled", f"the manila-share service {service.host} is disabled"
+            )
+        if track.leads:
+            # The scheduler learns the replication domain from the active replica's pool, among
+            # those of enabled services only: scheduler/drivers/filter.py.
+            return Reason(
+                "cordoned",
+                f"the manila-share service {service.host} is disabled, and Manila's scheduler "
+                "places no replica of a share that is served from there: enable it until the "
+                "replica is made",
             )
     return None
 
@@ -1078,7 +1092,7 @@ def _waits(track: Track, reason: Reason, begun: float) -> Track:
     return replace(track, waiting_for=reason, waiting_since=since)
 
 
-_OURS = frozenset({"slot", "failures", "not_started", "service_disabled", "grace"})
+_OURS = frozenset({"slot", "failures", "not_started", "service_disabled", "cordoned", "grace"})
 """Reasons that lie in this run and not in a state of the share."""
 
 

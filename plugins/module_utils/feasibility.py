@@ -63,6 +63,12 @@ CODES: dict[str, str] = {
     "no_share_type": "The share has no share type, or one that is not known.",
     "size_limit": "The new share type does not allow shares of this size.",
     "share_network": "A share network is missing, must not be there, or is not active.",
+    # Its replicas.
+    "replica_state": "A replica of the share is in error, in the middle of something, or one too many.",
+    "no_active_replica": "The share has no active replica, or one that the scheduler doesn't consider.",
+    "second_replica": "Another replica of the share, also at the source, is moved first: run it again then.",
+    "replica_there": "The pool holds a replica of the share already.",
+    "replication_domain": "The pool is not in the replication domain of the share's active replica.",
     # The share server.
     "encryption": "The share server has an encryption key.",
     "no_shares": "The share server has no shares.",
@@ -111,7 +117,9 @@ CODES: dict[str, str] = {
     "exclude_unknown": "Something is excluded that is not there.",
     "exclude_several": "A name that is excluded belongs to more than one share.",
     "empty_server": "A share server at the source has no shares: nothing that has to be moved.",
-    "type_kept": "A share type is mapped, and its shares move with their share servers, which keeps it.",
+    "type_kept": "A share type is mapped, and its shares move with their share servers or as replicas, "
+    "which keeps it.",
+    "active_disabled": "The share is served from a disabled back end, so no replica can be added to it now.",
     "metadata_not_asked": "preserve_metadata is required, and can't be asked for with share servers.",
     # Differences between a plan file and the cloud.
     "new": "Something is at the source that is not in the plan file.",

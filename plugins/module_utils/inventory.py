@@ -65,6 +65,9 @@ def read_inventory(cloud: Cloud, source: str) -> Inventory:
     if any(one.status == MOVING[SHARE_SERVER] for one in servers):
         aboard = cloud.shares(status=MOVING[SHARE_SERVER])
         shares.update((one.id, one) for one in aboard if one.id not in shares)
+    for one, copies in cloud.marked():
+        shares[one.id] = one
+        instances[one.id] = copies
     with_servers = any(one.host == backend_of(source) for one in servers)
     return Inventory(
         shares=tuple(shares.values()),

@@ -18,6 +18,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETED,
     COPIED,
+    SHARE_REPLICA,
     SHARE_SERVER,
 )
 from ansible_collections.manila.migration.plugins.module_utils.wording import many, some
@@ -126,8 +127,11 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
 def _total(migrations: Sequence[Mapping[str, Any]]) -> str:
     """How many of which kind move."""
     servers = [one for one in migrations if one["kind"] == SHARE_SERVER]
-    shares = len(migrations) - len(servers)
-    parts = [many(shares, "share")] if shares or not servers else []
+    replicas = sum(one["kind"] == SHARE_REPLICA for one in migrations)
+    shares = len(migrations) - len(servers) - replicas
+    parts = [many(shares, "share")] if shares or not migrations else []
+    if replicas:
+        parts.append(many(replicas, "share replica"))
     if servers:
         aboard = sum(len(one["shares"]) for one in servers)
         parts.append(f"{many(len(servers), 'share server')} with {many(aboard, 'share')}")

@@ -131,7 +131,10 @@ REPLICA_STATES: dict[str, State] = {
 
 STATES = {SHARE: SHARE_STATES, SHARE_SERVER: SERVER_STATES, SHARE_REPLICA: REPLICA_STATES}
 
-ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled", MARKED, MOVED})
+ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"})
+
+_LEFT = ENDS | {MARKED, MOVED}
+"""What stays of a migration that is over."""
 
 GOING = frozenset({"inactive", "deleting"})
 """Statuses of the source (an instance, a share server) between cutover and its end."""
@@ -266,7 +269,7 @@ def _classify_resting(seen: Observation, state: State, target: Target) -> str:
         # No migration works on an available share: a status was reset by hand, or a backup
         # uses the same data_copying_* names (data/manager.py).  Manila refuses to start.
         return IDLE if seen.copies == 1 else STUCK
-    if target.reached_by(seen) and (state.phase == IDLE or seen.task_state in ENDS):
+    if target.reached_by(seen) and (state.phase == IDLE or seen.task_state in _LEFT):
         if seen.copies == 1:
             return COMPLETED
         # Manila writes migration_success when the source is gone: seen a moment apart, it may
