@@ -419,7 +419,6 @@ class Loop:
         elif track.phase == COPIED:
             self._demand(7, new and new.content == 1.0, where + f"the new one is {new}")
         elif track.phase == CANCELLED:
-            self._demand(7, new is None, where + f"the new one is {new}")
             self._demand(7, not share.metadata, where + f"it is marked, {share.metadata}")
 
     def _check(self, action: Action, seen: Observation) -> None:

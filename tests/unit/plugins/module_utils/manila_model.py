@@ -1113,8 +1113,8 @@ class Replicas(ShareServers):
     def _look_after(self, share: Replicated, one: Replica) -> Flow:
         """The periodic task of its manila-share: the driver says what state it is in."""
         ready = self.now + self.pace.copy * self._rng.uniform(0.5, 1.5)
-        late = ready + (2 * self.pace.copy if self.happens("snapshots_late") else 0)
-        lags = bad = False
+        late = ready + (self.pace.copy if self.happens("snapshots_late") else 0)
+        odd = False
         while one in share.replicas and one.status != "creating":
             yield from self._wait_for(one.host)
             polled = one.status in ("available", "error") and one.state != "active"
@@ -1122,9 +1122,12 @@ class Replicas(ShareServers):
                 self._turn(one, "error", "error")
             elif polled and self.now >= ready:
                 one.content = 1.0
-                lags = not lags and self.happens("replica_lags")
-                bad = not lags and not bad and self.happens("replica_looks_bad")
-                state = "out_of_sync" if lags else "error" if bad else "in_sync"
+                state = "in_sync"
+                if not odd and self.happens("replica_lags"):
+                    state = "out_of_sync"
+                elif not odd and self.happens("replica_looks_bad"):
+                    state = "error"
+                odd = state != "in_sync"
                 if state != one.state:
                     self._turn(one, state=state)
             if self.now >= late:
