@@ -50,6 +50,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     backend_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    PROMOTED,
     SHARE_SERVER,
     Observation,
 )
@@ -413,7 +414,7 @@ class Cloud:
         """The same of a replica that is moved: of the new one, once the share is served from it."""
         share, replicas = self.share(share_id), self.instances_of(share_id)
         seen = observe_replica(share, replicas, source, to)
-        serving = seen.at(seen.host) if seen.leads or not seen.moving else seen.at(seen.destination)
+        serving = seen.at(seen.destination if seen.task_state == PROMOTED else seen.host)
         here = next((one for one in replicas if serving and one.id == serving.id), None)
         facts = self._facts(share, sum(one.host != source for one in replicas))
         if here is None:

@@ -950,7 +950,9 @@ def _others(
         # The host of a share changes while it is completed: the source is where it began.
         source = known.source if phase == COMPLETING else seen.host
         destination = seen.destination or known.destination
-        others[seen.id] = Other(source, destination, phase in BUSY, seen.changed_at, seen.kind)
+        # What was promoted and not removed rests until somebody asks for the removal.
+        busy = phase in BUSY and seen.task_state != PROMOTED
+        others[seen.id] = Other(source, destination, busy, seen.changed_at, seen.kind)
     return others
 
 

@@ -39,7 +39,11 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     is_backend,
     is_pool,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import Observation, Place
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    PROMOTED,
+    Observation,
+    Place,
+)
 
 Flow = Generator[float, None, None]
 
@@ -300,7 +304,7 @@ class Replicated:
         if mark is None or new is None or not old:
             return set()
         busy = new.status in ("creating", "replication_change", "deleting")
-        busy = busy or new.state in ("out_of_sync", "active") or old[0].status == "deleting"
+        busy = busy or new.state == "out_of_sync" or old[0].status == "deleting"
         broken = new.status in ("error", "error_deleting") or old[0].status == "error"
         return {mark.source, mark.destination} if busy and not broken else set()
 
@@ -989,8 +993,7 @@ class Replicas(ShareServers):
         if share is None:
             return None
         seen = observe_replica(*self._records(share), source, to)
-        own = seen.leads or not seen.moving
-        place = seen.at(seen.host) if own else seen.at(seen.destination)
+        place = seen.at(seen.destination if seen.task_state == PROMOTED else seen.host)
         if place is None:
             return None
         here = share.find(place.id)
