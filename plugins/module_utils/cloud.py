@@ -18,21 +18,27 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    ACTIVE,
     DESTINATION,
     epoch,
+    observe_replica,
     observe_server,
     observe_share,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    LISTED,
+    MARK,
     AccessRule,
     Capacity,
     Compatibility,
     Facts,
     Instance,
+    Mark,
     Options,
     Pool,
     Quota,
@@ -45,6 +51,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     backend_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    PROMOTED,
     SHARE_SERVER,
     Observation,
 )
@@ -333,30 +340,57 @@ class Cloud:
         """The shares that migrate in the whole cloud, whoever started them: one request."""
         return [observe_share(share, None) for share in self.shares(status="migrating")]
 
+    def marked(self) -> list[tuple[Share, list[Instance]]]:
+        """The shares in the cloud that a replica is moved of, with all their replicas.
+
+        Two requests, or one where there are none.
+        """
+        shares = [
+            one for one in self.shares(metadata=repr(LISTED)) if Mark.of(one.metadata) is not None
+        ]
+        # Afterwards, for a replica never to be seen without the mark that was there before it.
+        copies = self._copies({one.id for one in shares}) if shares else {}
+        return [(one, copies[one.id]) for one in shares]
+
     def observe(self, ids: Iterable[str]) -> tuple[dict[str, Observation], set[str]]:
         """A full look at some shares, instances included; beside it the IDs that don't exist.
 
         Costs two requests a share for a few of them, and two requests for all for many.
         """
         wanted = set(ids)
-        found: dict[str, Observation] = {}
-        if len(wanted) > _FEW:
-            copies: dict[str, list[Instance]] = {share_id: [] for share_id in wanted}
-            for instance in self.instances():
-                if instance.share_id in copies:
-                    copies[instance.share_id].append(instance)
-            for share in self.shares():
-                if share.id in wanted:
-                    found[share.id] = observe_share(share, copies[share.id])
-        else:
-            for share_id in wanted:
-                try:
-                    found[share_id] = observe_share(
-                        self.share(share_id), self.instances_of(share_id)
-                    )
-                except NotFound:
-                    continue
+        found = {one.id: observe_share(one, copies) for one, copies in self._look_at(wanted)}
         return found, wanted - set(found)
+
+    def observe_replicas(
+        self, planned: Mapping[str, tuple[str, str | None]]
+    ) -> tuple[dict[str, Observation], set[str]]:
+        """The same of replicas: by the IDs of shares, from which pool to which they are to move."""
+        found = {
+            one.id: observe_replica(one, copies, *planned[one.id])
+            for one, copies in self._look_at(set(planned))
+        }
+        return found, set(planned) - set(found)
+
+    def _look_at(self, wanted: set[str]) -> list[tuple[Share, list[Instance]]]:
+        """Those of the wanted shares that exist, with their instances."""
+        if len(wanted) > _FEW:
+            copies = self._copies(wanted)
+            return [(one, copies[one.id]) for one in self.shares() if one.id in wanted]
+        found = []
+        for share_id in wanted:
+            try:
+                found.append((self.share(share_id), self.instances_of(share_id)))
+            except NotFound:
+                continue
+        return found
+
+    def _copies(self, wanted: set[str]) -> dict[str, list[Instance]]:
+        """The instances of the wanted shares: one request, which Manila doesn't cut into pages."""
+        copies: dict[str, list[Instance]] = {share_id: [] for share_id in wanted}
+        for instance in self.instances():
+            if instance.share_id in copies:
+                copies[instance.share_id].append(instance)
+        return copies
 
     def progress(self, kind: str, subject: str) -> int | None:
         """Percent copied, None where nobody can tell.  Asks the service that copies: may be slow.
@@ -376,6 +410,25 @@ class Cloud:
     def facts(self, share_id: str) -> Facts:
         """What must survive a cutover: place, copies, rules, snapshots, export locations."""
         return self._facts(self.share(share_id), len(self.instances_of(share_id)))
+
+    def replica_facts(self, share_id: str, source: str, to: str | None) -> Facts:
+        """The same of a replica that is moved: of the new one, once the share is served from it."""
+        share, replicas = self.share(share_id), self.instances_of(share_id)
+        seen = observe_replica(share, replicas, source, to)
+        serving = seen.at(seen.destination if seen.task_state == PROMOTED else seen.host)
+        here = next((one for one in replicas if serving and one.id == serving.id), None)
+        facts = self._facts(share, sum(one.host != source for one in replicas))
+        if here is None:
+            return replace(facts, host=seen.host)
+        facts = replace(facts, host=seen.host, share_network_id=here.share_network_id)
+        if here.replica_state == ACTIVE:
+            return facts
+        exports = self._get(
+            f"/share-replicas/{here.id}/export-locations",
+            "export_locations",
+            f"the export locations of replica {here.id}",
+        )
+        return replace(facts, status=here.status, exports=_paths(exports), active=False)
 
     def server_facts(self, server_id: str) -> Facts:
         """The same of a share server, with all its shares: three requests a share."""
@@ -418,9 +471,7 @@ class Cloud:
             rules_status=share.access_rules_status,
             unapplied=_unapplied(rules),
             snapshots={snapshot.id: snapshot.status for snapshot in snapshots},
-            exports=tuple(
-                sorted(one["path"] for one in exports if not one.get("is_admin_only", False))
-            ),
+            exports=_paths(exports),
         )
 
     def unapplied_rules(self, share_id: str) -> frozenset[tuple[str, str]]:
@@ -594,6 +645,46 @@ class Cloud:
         """Cancel a migration.  Raises Refused or Unknown."""
         self._act(lambda: self._manager(kind).migration_cancel(subject))
 
+    def mark(self, share_id: str, mark: Mark) -> None:
+        """Write whose the replica is that a share will get.  Raises Refused or CloudError.
+
+        A lost answer is no matter: the mark is looked for, and written again.
+        """
+        try:
+            self._act(
+                lambda: self._client.shares.set_metadata(share_id, {MARK: str(mark), **LISTED})
+            )
+        except Unknown as unknown:
+            raise CloudError(str(unknown), unknown.status_code) from None
+
+    def unmark(self, share_id: str) -> None:
+        """Take the mark away; nothing happens where there is none.  Raises Refused or Unknown."""
+        for key in (MARK, *LISTED):
+            try:
+                self._act(partial(self._client.shares.delete_metadata, share_id, [key]))
+            except Refused as refused:
+                if refused.status_code != 404:
+                    raise
+
+    def create_replica(self, share_id: str, pool: str, share_network_id: str | None) -> None:
+        """Have a replica made in a pool.  Raises Refused or Unknown."""
+        self._act(
+            lambda: self._client.share_replicas.create(
+                share_id, scheduler_hints={"only_host": pool}, share_network=share_network_id
+            )
+        )
+
+    def promote_replica(self, replica_id: str) -> None:
+        """Have a share served from another replica.  Raises Refused or Unknown.
+
+        Of an administrator Manila takes it for what is not in sync, too: see the engine.
+        """
+        self._act(lambda: self._client.share_replicas.promote(replica_id))
+
+    def delete_replica(self, replica_id: str) -> None:
+        """Remove a replica; Manila refuses it only for the last active one."""
+        self._act(lambda: self._client.share_replicas.delete(replica_id))
+
     def reset_status(self, kind: str, subject: str, status: str) -> None:
         """Write a status.  ``kind`` is share_server, share_instance or snapshot."""
         self._act(lambda: self._resettable(kind).reset_state(subject, status))
@@ -682,6 +773,11 @@ def _instance(body: Mapping[str, Any]) -> Instance:
         created_at=body.get("created_at"),
         updated_at=body.get("updated_at"),
     )
+
+
+def _paths(exports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What clients mount."""
+    return tuple(sorted(one["path"] for one in exports if not one.get("is_admin_only", False)))
 
 
 def _unapplied(rules: Iterable[AccessRule]) -> frozenset[tuple[str, str]]:

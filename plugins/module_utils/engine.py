@@ -41,9 +41,14 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     FAILED,
     HOST,
     IDLE,
+    MARKED,
     MIGRATING,
+    MOVED,
+    PROMOTED,
     RESTING,
+    SCHEDULING,
     SHARE,
+    SHARE_REPLICA,
     SHARE_SERVER,
     STUCK,
     Observation,
@@ -55,6 +60,8 @@ from ansible_collections.manila.migration.plugins.module_utils.window import Cut
 START = "start"
 COMPLETE = "complete"
 CANCEL = "cancel"
+REMOVE = "remove"
+"""The second step of a replica's cutover: its source is removed when its destination serves."""
 VERIFY = "verify"
 
 GOALS = (COPIED, COMPLETED, CANCELLED)
@@ -161,6 +168,12 @@ class Track:
     """An error or a cancel interrupted the copy: it must never be completed."""
     refusal: tuple[str, int | None] | None = None
     """What Manila said, and its HTTP status, when a refused start was found begun all the same."""
+    leads: bool = False
+    """Of a replica: whether the share is served from the one at the source."""
+    held: tuple[str, float] | None = None
+    """What was found to hinder a cutover right before it, and when first."""
+    checked: bool = False
+    """Of a replica that was promoted: found in order, so that the one at the source can go."""
     look: bool = False
     want: str | None = None
     started_at: float | None = None
@@ -209,7 +222,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do: START, COMPLETE, CANCEL or VERIFY of one migration."""
+    """One thing to do: START, COMPLETE, REMOVE, CANCEL or VERIFY of one migration."""
 
     verb: str
     migration: Migration
@@ -230,9 +243,10 @@ class Decision:
 def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observation]) -> set[str]:
     """IDs of shares that need a look of their own beside the list of what migrates.
 
-    Share servers need none: their list says everything.  A share costs a look when it is first
-    met, when its other end isn't known yet, and at its end, when it is no longer in that list.
-    What waits for its turn, and what runs, costs nothing.
+    Share servers need none: their list says everything, and so does that of the shares with a
+    replica that is moved.  A share costs a look when it is first met, when its other end isn't
+    known yet, and at its end, when it is no longer in that list.  What waits for its turn, and
+    what runs, costs nothing.
     """
     migrating = {seen.id: seen for seen in running}
     wanted: set[str] = set()
@@ -243,6 +257,8 @@ def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observati
         if track.settled or migration.kind == SHARE_SERVER:
             continue
         if migration.id in migrating:
+            if migration.kind == SHARE_REPLICA:
+                continue
             # Not met while migrating yet: whose it is, and where to, only instances tell.
             started = track.sent.get(START) == ACCEPTED
             if track.look or not (track.ours and (track.destination or started)):
@@ -284,7 +300,7 @@ def refuses_start(migration: Migration, seen: Observation) -> str | None:
         return f"it has been moved already, share server {seen.successor} has taken its place"
     if seen.access_rules_status == "error":
         return "its access rules are in error; Manila refuses to migrate it until they are mended"
-    return None
+    return seen.obstacle
 
 
 def refuses_complete(migration: Migration, track: Track, seen: Observation) -> str | None:
@@ -297,7 +313,26 @@ def refuses_complete(migration: Migration, track: Track, seen: Observation) -> s
         return "an error interrupted its copy, completing could lose data: cancel it and copy again"
     if not seen.moving or not seen.state.complete:
         return f"it is not copied: status {seen.status!r}, task state {seen.task_state!r}"
+    return _elsewhere(migration, seen) or seen.obstacle
+
+
+def refuses_remove(migration: Migration, seen: Observation) -> str | None:
+    """Why the replica at the source must not be removed as it is now, None if it may."""
+    if not seen.moving or seen.task_state != PROMOTED or seen.leads:
+        return f"its new replica does not serve it: task state {seen.task_state!r}"
     return _elsewhere(migration, seen)
+
+
+def hinders_cutover(migration: Migration, facts: Facts) -> str | None:
+    """What must be waited for right before a cutover, None if nothing.
+
+    A promotion puts the snapshots in error that the new replica doesn't have yet: share/manager.py,
+    promote_share_replica().  That they are under way doesn't show in the state of the replica.
+    """
+    late = sorted(one for one, status in facts.snapshots.items() if status == "creating")
+    if migration.kind != SHARE_REPLICA or not late:
+        return None
+    return f"its new replica lacks snapshots that are still being made: {', '.join(late)}"
 
 
 def refuses_cancel(migration: Migration, seen: Observation) -> str | None:
@@ -351,13 +386,40 @@ def advance(
     if track.phase == COMPLETED:
         return _advance_completed(limits, track)
     if track.phase == FAILED and not seen.resting:
+        return _advance_failed(migration, seen, limits, now, track)
+    return _advance_resting(migration, seen, limits, now, track)
+
+
+def _advance_failed(
+    migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
+) -> Track:
+    """A failure that has left something: it will not pass."""
+    if migration.kind == SHARE_SERVER:
         return _fail(
             track,
             f"The second phase of the migration of {migration.label} failed: the server, its "
             "destination, its shares and their snapshots are in error, and Manila can't tell which "
             "copy is good. Ask migration_repair for everything that is concerned.",
         )
-    return _advance_resting(migration, seen, limits, now, track)
+    elsewhere = _elsewhere(migration, seen)
+    if elsewhere:
+        return _fail(track, f"{migration.label} is left alone: {elsewhere}.")
+    if not seen.moving:
+        return _fail(
+            track,
+            f"{migration.label} is in error, as a promotion that fails leaves all replicas of a "
+            "share (the reason is in the log of the destination's manila-share). Nothing was "
+            "removed: find out on the back ends which replica is good, and reset that one.",
+        )
+    if limits.goal == CANCELLED:
+        return _advance_cancelling(migration, seen, limits, now, replace(track, ours=True))
+    return _fail(
+        track,
+        f"The new replica of {migration.label} at {migration.destination or seen.destination} is "
+        "in error: the reason is in the logs of manila-scheduler and of the destination's "
+        "manila-share, and in the user messages of Manila. The share is served from where it was; "
+        "cancel the migration, which removes this replica, before it is started again.",
+    )
 
 
 def _note(migration: Migration, seen: Observation, now: float, track: Track) -> Track:
@@ -401,6 +463,7 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         destination=destination,
         origin=origin,
         successor=seen.successor or track.successor,
+        leads=seen.leads,
         tainted=track.tainted or (seen.moving and seen.task_state in _INTERRUPTED),
         started_at=started_at,
         copied_at=copied_at,
@@ -438,7 +501,10 @@ def _advance_migrating(
 ) -> Track:
     if track.phase == COMPLETING and seen.resting and seen.successor:
         return _await_removal(migration, seen, limits, now, track)
-    elsewhere = None if track.phase == COMPLETING else _elsewhere(migration, seen)
+    promoted = seen.task_state == PROMOTED
+    elsewhere = None
+    if track.phase != COMPLETING or promoted:
+        elsewhere = _elsewhere(migration, seen)
     if elsewhere:
         # Ours too: somebody may have cancelled it and started another one since.
         return _fail(track, f"{migration.label} is left alone: {elsewhere}.")
@@ -451,6 +517,8 @@ def _advance_migrating(
                 "driver that fails to cancel leaves it so. Look into the log of "
                 f"{_manager(migration)}, then ask migration_repair.",
             )
+    if promoted:
+        return _advance_promoted(migration, seen, limits, now, replace(track, ours=True))
     if limits.goal == CANCELLED:
         return _advance_cancelling(migration, seen, limits, now, replace(track, ours=True))
     if track.refusal and seen.task_state == "migration_starting":
@@ -485,9 +553,34 @@ def _advance_migrating(
             f"at {_manager(migration)} before anything else.",
         )
     refusal = refuses_complete(migration, track, seen)
+    if track.held and now - track.held[1] >= limits.patience:
+        refusal = refusal or track.held[0]
     if refusal:
         return _fail(track, f"{migration.label} is not cut over: {refusal}.")
     return replace(track, want=COMPLETE)
+
+
+def _advance_promoted(
+    migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
+) -> Track:
+    """A share is served from its new replica, and the one at the source is still there."""
+    if limits.goal == CANCELLED:
+        return _fail(
+            track,
+            f"{migration.label} is served from {seen.destination} already, which can't be "
+            "cancelled: complete it, and its replica at the source will be removed.",
+        )
+    if REMOVE in track.sent:
+        left = seen.at(seen.host)
+        if now - track.sent_at[REMOVE] < limits.patience:
+            return track
+        return _fail(
+            track,
+            f"{migration.label} is served from {seen.destination}, but Manila has not removed its "
+            f"replica {left.id if left else ''} at the source: look into the log of the source's "
+            "manila-share, and run it again to have it removed.",
+        )
+    return replace(track, want=REMOVE if track.checked else VERIFY)
 
 
 def _advance_cancelling(
@@ -513,6 +606,8 @@ def _advance_cancelling(
 def _advance_stuck(
     migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
 ) -> Track:
+    if limits.goal == CANCELLED and seen.state.cancel:
+        return _advance_cancelling(migration, seen, limits, now, replace(track, ours=True))
     # Most such states are passed through in seconds: an error is written before the status, a
     # slow delete of the source leaves two instances for minutes.  Patience, then a clear word.
     # What is met in the middle may just have got there: the times of its instances don't tell.
@@ -552,8 +647,8 @@ def _advance_completed(limits: Limits, track: Track) -> Track:
         if track.ours:
             return _fail(track, "The migration was completed before it could be cancelled.")
         return replace(track, outcome=REACHED)
-    if track.ours:
-        return replace(track, want=VERIFY)
+    if track.ours or track.task_state == MOVED:
+        return replace(track, ours=True, want=VERIFY)
     return replace(track, outcome=REACHED)
 
 
@@ -573,9 +668,10 @@ def _advance_resting(
                 f"{migration.label} is available at {seen.host}, but its cancelled migration left "
                 f"{seen.copies} instances.",
             )
-        if track.ours and migration.kind == SHARE_SERVER:
-            # Manila may fail to lift the read-only access that it gave to the shares.
-            return replace(track, phase=CANCELLED, want=VERIFY)
+        if seen.task_state == MARKED or (track.ours and migration.kind == SHARE_SERVER):
+            # A mark is removed when all is well.  Of a share server, Manila may fail to lift the
+            # read-only access that it gave to the shares.
+            return replace(track, ours=True, phase=CANCELLED, want=VERIFY)
         if track.ours:
             track = replace(track, phase=CANCELLED)
         return replace(track, outcome=REACHED)
@@ -601,7 +697,10 @@ def _advance_ended(
     migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
 ) -> Track:
     """A migration of ours is over, and the share is not at its destination."""
-    unanswered = track.sent.get(START) == UNKNOWN and _unchanged_since(track, START)
+    # The mark that comes before a replica says nothing of it.
+    unanswered = track.sent.get(START) == UNKNOWN and (
+        seen.task_state == MARKED or _unchanged_since(track, START)
+    )
     if unanswered and now - track.sent_at[START] < limits.patience:
         return replace(track, look=True)
     if unanswered:
@@ -655,7 +754,7 @@ def _unchanged_since(track: Track, verb: str) -> bool:
 
 def _manager(migration: Migration) -> str:
     """The service that carries out what is sent, in words."""
-    side = "destination" if migration.kind == SHARE_SERVER else "source"
+    side = "source" if migration.kind == SHARE else "destination"
     return f"the {side}'s manila-share"
 
 
@@ -720,8 +819,9 @@ def decide(
 ) -> Decision:
     """The next actions.
 
-    Order matters: verifications and cancels first (they end work), then completes (they free the
-    source), then starts, in the order of the plan, each under the caps that hold at this moment.
+    Order matters: verifications, removals and cancels first (they end work), then completes (they
+    free the source), then starts, in the order of the plan, each under the caps that hold at this
+    moment.
     """
     tracks = {
         migration.id: advance(
@@ -748,13 +848,15 @@ def decide(
         Action(VERIFY, migration) for migration in plan if tracks[migration.id].want == VERIFY
     ]
     for migration in plan:
-        if tracks[migration.id].want == CANCEL:
-            # Manila refuses it while the manager that would do it is down.
-            down = _service_down(_acting(migration, tracks[migration.id]), reading)
+        verb = tracks[migration.id].want
+        if verb in (CANCEL, REMOVE):
+            # Manila refuses it, or lets it wait, while the manager that would do it is down.
+            acting = _acting(migration, tracks[migration.id])
+            down = _service_down(migration.source if verb == REMOVE else acting, reading)
             if down:
                 tracks[migration.id] = _waits(tracks[migration.id], down, now)
             else:
-                actions.append(Action(CANCEL, migration))
+                actions.append(Action(verb, migration))
     failures = _spent(tracks, limits)
     for verb in (COMPLETE, START):
         for migration in plan:
@@ -814,7 +916,7 @@ _FAILED_BEFORE = Reason(
     "its last migration failed (the reason is in Manila's logs), and nobody has started it again",
 )
 
-_ENDS_THE_WAIT = frozenset({"failures", "not_started", "window_over"})
+_ENDS_THE_WAIT = frozenset({"failures", "not_started", "window_over", "cordoned"})
 """Reasons that no waiting will lift."""
 
 
@@ -850,7 +952,9 @@ def _others(
         # The host of a share changes while it is completed: the source is where it began.
         source = known.source if phase == COMPLETING else seen.host
         destination = seen.destination or known.destination
-        others[seen.id] = Other(source, destination, phase in BUSY, seen.changed_at, seen.kind)
+        # What was promoted and not removed rests until somebody asks for the removal.
+        busy = phase in BUSY and seen.task_state != PROMOTED
+        others[seen.id] = Other(source, destination, busy, seen.changed_at, seen.kind)
     return others
 
 
@@ -882,7 +986,8 @@ def _hold(
     acting = reading.services.get(backend_of(_acting(migration, track) or ""))
     # A manager that just died still counts as alive, and carries out at its return what was sent.
     silent = acting is not None and acting.beat is not None and acting.beat <= met_at
-    unsure = rested < limits.grace or silent
+    # The complete of a replica shows before Manila answers.
+    unsure = migration.kind != SHARE_REPLICA and (rested < limits.grace or silent)
     if verb == COMPLETE and START not in track.sent and limits.grace and unsure:
         return Reason(
             "grace",
@@ -894,9 +999,20 @@ def _hold(
         if down:
             return down
         service = reading.services.get(backend_of(host or ""))
-        if verb == START and host != migration.source and service and not service.enabled:
+        if verb != START or service is None or service.enabled:
+            continue
+        if host != migration.source:
             return Reason(
                 "service_disabled", f"the manila-share service {service.host} is disabled"
+            )
+        if track.leads:
+            # The scheduler learns the replication domain from the active replica's pool, among
+            # those of enabled services only: scheduler/drivers/filter.py.
+            return Reason(
+                "cordoned",
+                f"the manila-share service {service.host} is disabled, and Manila's scheduler "
+                "places no replica of a share that is served from there: enable it until the "
+                "replica is made",
             )
     return None
 
@@ -904,11 +1020,11 @@ def _hold(
 def _acting(migration: Migration, track: Track) -> str | None:
     """Where the manager is that carries out a complete or a cancel.
 
-    Of a share the source's, of a share server the destination's (share/rpcapi.py).
+    Of a share the source's, of the others the destination's (share/rpcapi.py).
     """
-    if migration.kind == SHARE_SERVER:
-        return track.destination or migration.destination
-    return migration.source
+    if migration.kind == SHARE:
+        return migration.source
+    return track.destination or migration.destination
 
 
 def _service_down(host: str | None, reading: Reading) -> Reason | None:
@@ -962,7 +1078,7 @@ def _worker_of(migration: Migration, track: Track) -> str | None:
     """The service beside manila-share that has to do the present step, where one surely has."""
     if migration.kind == SHARE_SERVER:
         return None
-    if track.task_state == "migration_starting":
+    if track.task_state in ("migration_starting", SCHEDULING):
         return "manila-scheduler"
     forced = migration.options.force_host_assisted_migration
     if track.mechanism == HOST or (forced and track.task_state == "migration_in_progress"):
@@ -980,7 +1096,7 @@ def _waits(track: Track, reason: Reason, begun: float) -> Track:
     return replace(track, waiting_for=reason, waiting_since=since)
 
 
-_OURS = frozenset({"slot", "failures", "not_started", "service_disabled", "grace"})
+_OURS = frozenset({"slot", "failures", "not_started", "service_disabled", "cordoned", "grace"})
 """Reasons that lie in this run and not in a state of the share."""
 
 
@@ -1005,19 +1121,25 @@ def after(
         track = replace(track, look=True)
         if message and action.verb == START and action.migration.kind == SHARE_SERVER:
             track = replace(track, refusal=(message, status_code))
+        if message and action.verb == COMPLETE:
+            held = track.held or (message, now)
+            track = _waits(replace(track, held=held), Reason("snapshots", message), held[1])
     elif action.verb == VERIFY:
         moved = track.phase == COMPLETED
         ended_at = track.completed_at if moved else track.since
         track = replace(track, look=True)
         if moved:
             track = replace(track, facts_after=found or track.facts_after)
-        if outcome == ACCEPTED:
+        if outcome == ACCEPTED and track.task_state == PROMOTED:
+            track = replace(track, checked=True)
+        elif outcome == ACCEPTED:
             track = replace(track, outcome=REACHED)
         elif now - (ended_at or now) >= min(patience, SETTLING):
-            what = "was moved" if moved else "was cancelled and stays where it was"
+            what = "was moved" if moved else _STAYS.get(track.task_state or "", _CANCELLED)
             track = _fail(track, f"{label} {what}, but {message}.")
     elif outcome == REFUSED:
-        track = _fail(track, f"Manila refused to {action.verb} the migration of {label}: {message}")
+        what = "remove the source" if action.verb == REMOVE else f"{action.verb} the migration"
+        track = _fail(track, f"Manila refused to {what} of {label}: {message}")
         track = replace(track, status_code=status_code)
     else:
         track = replace(
@@ -1031,12 +1153,26 @@ def after(
             track = replace(track, started_at=now, since=now)
             if outcome == ACCEPTED:
                 # Manila writes this state before it answers (share/api.py, migration_start).
-                track = replace(track, phase=COPYING, task_state="migration_starting", progress=0)
+                replica = action.migration.kind == SHARE_REPLICA
+                begun = SCHEDULING if replica else "migration_starting"
+                track = replace(track, phase=COPYING, task_state=begun, progress=0)
     return replace(memory, tracks={**memory.tracks, action.migration.id: track})
 
 
+_CANCELLED = "was cancelled and stays where it was"
+
+_STAYS = {PROMOTED: "is served from its destination, and its replica at the source was kept"}
+"""How it stands with what was found not to be in order."""
+
+
 def faults(migration: Migration, track: Track, found: Facts) -> list[str]:
-    """What is not as it should be at the end of a migration, each as half a sentence."""
+    """What is not as it should be at the end of a migration, each as half a sentence.
+
+    Before the replica at a source is removed, the place is not looked at: it is still there.
+    """
+    if track.task_state == PROMOTED:
+        migration = replace(migration, options=Options(), destination=None)
+        return differences(migration, track.facts_before, found, None)
     if track.phase == CANCELLED:
         unchanged = replace(migration, options=Options())
         return differences(unchanged, None, found, migration.source)
@@ -1065,6 +1201,12 @@ def differences(
             wrong.append(f"its {what} is {has}, not {wanted}")
     if migration.kind == SHARE_SERVER:
         return wrong + _member_differences(before, found)
+    if migration.kind == SHARE_REPLICA:
+        if before is not None and before.copies != found.copies:
+            wrong.append(f"it has {found.copies} replicas where {before.copies} are expected")
+        return wrong + _share_differences(before, found)
+    if found.copies != 1:
+        wrong.append(f"it has {found.copies} instances")
     return wrong + _share_differences(before, found)
 
 
@@ -1084,6 +1226,8 @@ def _member_differences(before: Facts | None, found: Facts) -> list[str]:
             wrong.append(f"{which}its status is {share.status!r}")
         if backend_of(share.host) != backend_of(found.host):
             wrong.append(f"{which}it is at {share.host}")
+        if share.copies != 1:
+            wrong.append(f"{which}it has {share.copies} instances")
         wrong += [which + one for one in _share_differences(old.get(share_id), share)]
     return wrong
 
@@ -1091,9 +1235,9 @@ def _member_differences(before: Facts | None, found: Facts) -> list[str]:
 def _share_differences(before: Facts | None, found: Facts) -> list[str]:
     """What is wrong with the parts of one share."""
     wrong = []
-    if found.copies != 1:
-        wrong.append(f"it has {found.copies} instances")
-    if not found.exports:
+    # A replica that only waits for a disaster may have none.
+    needed = found.active or (before is not None and before.exports)
+    if needed and not found.exports:
         wrong.append("it has no export location")
     if found.rules_status != "active":
         wrong.append(f"its access rules are {found.rules_status!r}")

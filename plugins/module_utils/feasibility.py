@@ -88,6 +88,12 @@ CODES: dict[str, str] = {
     "data_service_missing": "No manila-data service is registered, and only it copies files.",
     "data_service_down": "No manila-data service gives a sign of life.",
     "data_access": "The Data Service can't mount shares of this protocol, or needs an option for it.",
+    # Its replicas.
+    "replica_state": "A replica of the share is in error, in the middle of something, or one too many.",
+    "no_active_replica": "The share has no active replica, or one that the scheduler doesn't consider.",
+    "second_replica": "Another replica of the share, also at the source, is moved first: run it again then.",
+    "replica_there": "The pool holds a replica of the share already.",
+    "replication_domain": "The pool is not in the replication domain of the share's active replica.",
     # The share server.
     "encryption": "The share server has an encryption key; for a share a warning: it loses its key.",
     "no_shares": "The share server has no shares.",
@@ -145,7 +151,9 @@ CODES: dict[str, str] = {
     "exclude_unknown": "Something is excluded that is not there.",
     "exclude_several": "A name that is excluded belongs to more than one share.",
     "empty_server": "A share server at the source has no shares: nothing that has to be moved.",
-    "type_kept": "A share type is mapped, and its shares move with their share servers, which keeps it.",
+    "type_kept": "A share type is mapped, and its shares move with their share servers or as replicas, "
+    "which keeps it.",
+    "active_disabled": "The share is served from a disabled back end, so no replica can be added to it now.",
     "metadata_not_asked": "preserve_metadata is required, and can't be asked for with share servers.",
     "snapshot_unknown": "A snapshot shall be deleted that no share at the source has.",
     "snapshots_deleted": "Snapshots are deleted before their shares are copied, as asked.",

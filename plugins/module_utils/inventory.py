@@ -73,6 +73,9 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
     if any(map(handles_servers, pools)) or any(one.share_server_id for one in at_source):
         servers = cloud.share_servers()
     _add_aboard(cloud, shares, servers)
+    for one, copies in cloud.marked():
+        shares[one.id] = one
+        instances[one.id] = copies
     with_servers = any(None in backends or one.host in backends for one in servers)
     return Inventory(
         shares=tuple(shares.values()),

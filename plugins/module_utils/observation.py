@@ -10,15 +10,31 @@ from datetime import datetime, timezone
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
+    Mark,
     Share,
     ShareServer,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    IDLE,
+    MARKED,
+    MIGRATING,
+    MOVED,
     MOVING,
+    PROMOTED,
+    SCHEDULING,
+    SHARE_REPLICA,
     SHARE_SERVER,
+    SHARE_STATES,
     Observation,
     Place,
+    State,
 )
+
+ACTIVE = "active"
+"""The state of the replica that a share is served from."""
+
+SLACK = 5.0
+"""Seconds by which the clocks of those who write a mark and a replica may differ."""
 
 DESTINATION = "server_migrating_to"
 """The status of the share server that a migration makes, until its end."""
@@ -134,6 +150,145 @@ def _observation(
         started_at=started_at,
         successor=successor,
     )
+
+
+def observe_replica(
+    share: Share, instances: Sequence[Instance], source: str | None = None, to: str | None = None
+) -> Observation:
+    """The replica of a share that is moved, or is to be moved from ``source`` to ``to``.
+
+    A share may have replicas for reasons of its own.  Which one a migration has made, only the
+    mark tells; where it stands, the statuses of that one and of the one at the source.
+    """
+    mark = Mark.of(share.metadata)
+    at = {one.host for one in instances}
+    made = [one for one in instances if mark and _made_for(mark, one)]
+    if mark and made and mark.source in at:
+        return _replicating(share, mark, instances, made)
+    host, task_state = share.host, None
+    if source in at:
+        host = str(source)
+    elif to in at:
+        host = str(to)
+    if mark:
+        arrived = any(one.host == mark.destination for one in made)
+        task_state = MOVED if arrived else MARKED
+        if arrived and source in (None, mark.source):
+            host = mark.destination
+    here = [one for one in instances if one.host == host]
+    return Observation(
+        id=share.id,
+        kind=SHARE_REPLICA,
+        name=share.name,
+        size_gb=share.size_gb,
+        status=share.status,
+        host=host,
+        task_state=task_state,
+        instances=tuple(Place(one.host, one.status, one.id) for one in here),
+        share_type_id=share.share_type_id,
+        share_network_id=here[0].share_network_id if here else share.share_network_id,
+        changed_at=_latest(one.updated_at or one.created_at for one in here),
+        leads=any(one.replica_state == ACTIVE for one in here),
+        obstacle=_occupied(instances, to) or _obstacle(share, instances),
+    )
+
+
+def _made_for(mark: Mark, one: Instance) -> bool:
+    """Whether a replica is the one that a migration has made.
+
+    Its record is older than the choice of its pool: share/api.py, create_share_replica().
+    """
+    created, since = epoch(one.created_at), epoch(mark.since.rstrip("Z"))
+    young = created is not None and since is not None and created >= since - SLACK
+    return young and one.host in ("", mark.destination)
+
+
+def _replicating(
+    share: Share, mark: Mark, instances: Sequence[Instance], made: Sequence[Instance]
+) -> Observation:
+    old = next(one for one in instances if one.host == mark.source)
+    new = made[0]
+    # Whatever else stands in either pool makes it unclear which one is meant.
+    pair = [one for one in instances if one in made or one.host in (mark.source, mark.destination)]
+    step = _step(old, new)
+    return Observation(
+        id=share.id,
+        kind=SHARE_REPLICA,
+        name=share.name,
+        size_gb=share.size_gb,
+        status="error" if step == "replica_promotion_error" else MOVING[SHARE_REPLICA],
+        host=mark.source,
+        task_state=step,
+        instances=tuple(
+            Place(mark.source, MOVING[SHARE_REPLICA], one.id)
+            if one.host == mark.source
+            else Place(mark.destination, one.status, one.id)
+            for one in pair
+        ),
+        share_type_id=share.share_type_id,
+        share_network_id=old.share_network_id,
+        changed_at=_latest(one.updated_at or one.created_at for one in (old, new)),
+        started_at=epoch(new.created_at),
+        leads=old.replica_state == ACTIVE,
+        obstacle=_obstacle(share, [one for one in instances if one not in made]),
+    )
+
+
+def _step(old: Instance, new: Instance) -> str:
+    """What a migration from one replica to another is at: a name of ``REPLICA_STATES``."""
+    if new.status == "deleting":
+        return "replica_cancelling"
+    if new.status == "replication_change":
+        return "replica_promoting"
+    if new.replica_state == ACTIVE and new.status == "available":
+        return "replica_removing" if old.status == "deleting" else PROMOTED
+    leads = old.replica_state == ACTIVE
+    if new.replica_state == ACTIVE or (leads and old.status == "error"):
+        return "replica_promotion_error"
+    if old.status == "deleting":
+        return "replica_removing"
+    if old.status == "error_deleting" and new.replica_state == "in_sync":
+        return PROMOTED  # of two that served nobody, the new one has its place
+    if new.status == "available":
+        states = {"in_sync": "replica_in_sync", "out_of_sync": "replica_out_of_sync"}
+        return states.get(new.replica_state or "", "replica_sync_error")
+    statuses = {
+        "creating": "replica_creating" if new.host else SCHEDULING,
+        "error": "replica_error",
+        "error_deleting": "replica_error",
+    }
+    return statuses.get(new.status, "replica_unclear")
+
+
+def _occupied(instances: Sequence[Instance], to: str | None) -> str | None:
+    if to is None or all(one.host != to for one in instances):
+        return None
+    return f"it has a replica at {to} already, which this migration has not made"
+
+
+def _obstacle(share: Share, instances: Sequence[Instance]) -> str | None:
+    """Why neither a replica may be added to these nor another one be made the active one."""
+    if SHARE_STATES.get(share.task_state or "", _IDLE).phase in MIGRATING:
+        return f"it is busy: its task state is {share.task_state!r}"  # _check_is_share_busy()
+    for one in instances:
+        if one.replica_state is None:
+            return f"its instance at {one.host} is no replica"
+        if one.status != "available":
+            where = f"at {one.host}" if one.host else "without a pool"
+            return f"its replica {where} is in the status {one.status!r}"
+        if one.replica_state == "error":
+            return f"its replica at {one.host} is in the replica state 'error'"
+    active = sum(one.replica_state == ACTIVE for one in instances)
+    if active != 1:
+        return f"{active} of its replicas are active, not one"
+    if len({one.host for one in instances}) < len(instances):
+        return "two of its replicas are in the same pool"
+    if share.access_rules_status == "error":
+        return "its access rules are in error, so a new replica would not get all of them"
+    return None
+
+
+_IDLE = State(IDLE)
 
 
 def _latest(moments: Iterable[str | None]) -> float | None:

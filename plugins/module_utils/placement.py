@@ -27,6 +27,7 @@ from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     Claim,
     Room,
     capacity_invalid,
+    claim_for,
     claims_aboard,
     settle,
     under_way,
@@ -49,6 +50,7 @@ from ansible_collections.manila.migration.plugins.module_utils.objectives import
     rebalance,
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    observe_replica,
     observe_server,
     observe_share,
 )
@@ -66,12 +68,19 @@ from ansible_collections.manila.migration.plugins.module_utils.plans import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
+    Mark,
     Options,
     Reason,
     Share,
     ShareServer,
     ShareType,
     backend_of,
+)
+from ansible_collections.manila.migration.plugins.module_utils.replica_feasibility import (
+    replica_blockers,
+    replica_pool_blockers,
+    replica_warnings,
+    request_blockers,
 )
 from ansible_collections.manila.migration.plugins.module_utils.request import (
     CONSOLIDATE,
@@ -99,10 +108,13 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     FAILED,
     GOING,
     IDLE,
+    MARKED,
     MIGRATING,
+    MOVED,
     MOVING,
     RESTING,
     SHARE,
+    SHARE_REPLICA,
     SHARE_SERVER,
     STUCK,
     Observation,
@@ -326,7 +338,7 @@ class _Planner:
             share = shares.get(share_id)
             several = instances.get(share_id, ())
             here = [one for one in several if takes_from(one.host)]
-            if not here and not (share and takes_from(share.host)):
+            if not here and not (share and (takes_from(share.host) or self._moving(share))):
                 continue
             excluded = selected is not None and share_id not in selected
             if self.exclusions:
@@ -340,6 +352,8 @@ class _Planner:
                 self._stays(share_id, share, here, "is left out as asked")
             elif share is None:
                 self._leftovers(here, None)
+            elif share.has_replicas or self._moving(share):
+                self._sort_replica(share, here)
             else:
                 self._sort_share(share, several, here)
         if not self.request.chooses:
@@ -432,7 +446,8 @@ class _Planner:
         A share that migrates by itself already goes on so.
         """
         left_over = not self.scope.takes_from(share.host) and not share.has_replicas
-        if not self.request.moves_servers or share.status == MOVING[SHARE] or left_over:
+        alone = share.status == MOVING[SHARE] or self._moving(share) is not None
+        if not self.request.moves_servers or alone or left_over:
             return []
         if not here:
             return [(share.share_server_id, share.host)] if share.share_server_id else []
@@ -817,6 +832,107 @@ class _Planner:
         self.cases[key] = case
         return case
 
+    # -- what each replica is --------------------------------------------------------------
+
+    def _moving(self, share: Share) -> Observation | None:
+        """A migration of a replica of a share away from the source that is not over."""
+        mark = Mark.of(share.metadata)
+        if mark is None or not self.scope.takes_from(mark.source):
+            return None
+        replicas = self.inventory.instances.get(share.id, ())
+        seen = observe_replica(share, replicas, mark.source, mark.destination)
+        return None if seen.task_state in (None, MARKED) else seen
+
+    def _sort_replica(self, share: Share, here: Sequence[Instance]) -> None:
+        """Replicas are moved one after the other: a share tells of one migration only."""
+        if self.request.chooses:
+            self._stays(share.id, share, here, "has replicas, which stay where they are")
+            return
+        waiting = sorted(here, key=lambda one: (one.host, one.id))
+        seen = self._moving(share)
+        if seen:
+            self._adopt_replica(share, seen)
+            waiting = [one for one in waiting if one.host != seen.host]
+        elif waiting:
+            self._consider_replica(share, waiting.pop(0).host)
+        for one in waiting:
+            reason = Reason(
+                "second_replica",
+                f"its replica at {one.host} is moved after the other one that is at the source",
+            )
+            self._cannot({**_replica_subject(share), "id": one.id}, [reason])
+
+    def _adopt_replica(self, share: Share, seen: Observation) -> None:
+        """It goes on, wherever it was started; what failed, and what only is marked, too."""
+        mark = Mark.of(share.metadata)
+        if mark is None:
+            return
+        if not self.scope.brings_to(mark.destination):
+            self._cannot(_replica_subject(share), [_elsewhere(mark.destination)])
+            return
+        phase = COMPLETING if seen.task_state == MOVED else classify(seen, Target())
+        self.running.append(
+            self._replica_entry(share, mark.source, mark.destination, Options(), phase)
+        )
+
+    def _consider_replica(self, share: Share, source: str) -> None:
+        old = share.share_type_id or ""
+        share_type = self.inventory.share_types.get(old)
+        network = None
+        if share_type is not None and uses_share_servers(share_type):
+            network = self.request.share_network_map.get(share.share_network_id or "")
+        options = Options(
+            new_share_network_id=network if network != share.share_network_id else None
+        )
+        reasons = replica_blockers(self.inventory, share, source, options)
+        reasons += request_blockers(self.inventory, self.request, share, source)
+        sites: Mapping[str, Site] = {}
+        refusals: list[Reason] = []
+        if share_type is not None:
+            sites, refusals = self._replica_sites(share, share_type, source)
+        subject = _replica_subject(share)
+        if reasons or share_type is None or not sites:
+            self._cannot(subject, reasons if sites else reasons + refusals)
+            return
+
+        def entry(placing: Placing) -> dict[str, Any]:
+            return self._replica_entry(share, source, placing.site.name, options, IDLE)
+
+        claim = claim_for(share, source, share_type, self.pools)
+        order = (len(sites), share_type.id, share.protocol, share.id)
+        item = Item(share.id, share.size_gb, (claim,), sites, order)
+        self.waiting.append(_Waiting(item, subject, refusals, entry))
+
+    def _replica_sites(
+        self, share: Share, share_type: ShareType, source: str
+    ) -> tuple[dict[str, Site], list[Reason]]:
+        """The pools that can take it, and why the others can't."""
+        sites = {}
+        refused: list[tuple[str, list[Reason]]] = []
+        for room in self.rooms.values():
+            reasons = replica_pool_blockers(self.inventory, share, share_type, room.pool, source)
+            invalid = capacity_invalid(room.pool, share_type, share.snapshot_id is not None)
+            if invalid:
+                reasons.append(invalid)
+            if reasons:
+                refused.append((room.name, reasons))
+            else:
+                sites[room.name] = Site(room.name, (room,))
+        return sites, _condensed(refused, "pool") + self._nowhere()
+
+    def _replica_entry(
+        self, share: Share, source: str, destination: str, options: Options, phase: str
+    ) -> dict[str, Any]:
+        old = share.share_type_id or ""
+        found = replica_warnings(self.inventory, share, source, self.types.get(old, old) != old)
+        return {
+            **self._share_entry(share, source, destination, options, phase),
+            "kind": SHARE_REPLICA,
+            "warnings": [reason.as_dict() for reason in found],
+        }
+
+    # -- what is asked for -----------------------------------------------------------------
+
     def _options(self, share: Share) -> Options:
         """What Manila shall be asked for: shared by all shares of one type and network."""
         key = share.share_type_id, share.share_network_id
@@ -1069,6 +1185,10 @@ def _share_subject(share_id: str, share: Share | None) -> dict[str, Any]:
         "label": (share.name if share else "") or share_id,
         "size_gb": share.size_gb if share else None,
     }
+
+
+def _replica_subject(share: Share) -> dict[str, Any]:
+    return {**_share_subject(share.id, share), "kind": SHARE_REPLICA}
 
 
 def _server_subject(server: ShareServer, passengers: Sequence[_Passenger]) -> dict[str, Any]:

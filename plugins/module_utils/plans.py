@@ -27,6 +27,9 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     is_backend,
     is_pool,
 )
+from ansible_collections.manila.migration.plugins.module_utils.replica_feasibility import (
+    replica_start_blockers,
+)
 from ansible_collections.manila.migration.plugins.module_utils.request import Pace
 from ansible_collections.manila.migration.plugins.module_utils.server_feasibility import (
     CAPABILITIES,
@@ -35,6 +38,7 @@ from ansible_collections.manila.migration.plugins.module_utils.server_feasibilit
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     IDLE,
     SHARE,
+    SHARE_REPLICA,
     SHARE_SERVER,
 )
 
@@ -80,8 +84,16 @@ def forecast(entries: Sequence[Mapping[str, Any]], pace: Pace) -> int | None:
 _PLACES: dict[str, tuple[Callable[[str], bool], str]] = {
     SHARE: (is_pool, "host@backend#pool"),
     SHARE_SERVER: (is_backend, "host@backend"),
+    SHARE_REPLICA: (is_pool, "host@backend#pool"),
 }
 """What the places of a migration must look like."""
+
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    SHARE: OPTION_NAMES,
+    SHARE_SERVER: (*CAPABILITIES, "new_share_network_id"),
+    SHARE_REPLICA: ("new_share_network_id",),
+}
+"""What can be asked for."""
 
 
 def to_migrations(plan: Mapping[str, Any]) -> list[Migration]:
@@ -118,7 +130,7 @@ def _to_migration(which: str, entry: object) -> Migration:
         raise ValueError(f"{which} has no id.")
     which = f"{which} ({entry['id']})"
     kind = entry.get("kind", SHARE)
-    if kind not in (SHARE, SHARE_SERVER):  # it may be anything, a list too
+    if not isinstance(kind, str) or kind not in _PLACES:  # it may be anything, a list too
         raise ValueError(f"{which} is of the kind {kind!r}, which is not known.")
     is_place, form = _PLACES[kind]
     for name in ("source", "destination"):
@@ -189,9 +201,9 @@ def _to_options(which: str, kind: str, given: object) -> Options:
     if conflict:
         raise ValueError(f"{which} can't be: {conflict.message}.")
     for name in OPTION_NAMES:
-        asked = getattr(options, name)
-        if kind == SHARE_SERVER and asked and name not in (*CAPABILITIES, "new_share_network_id"):
-            raise ValueError(f"{which} has the option {name}, which share servers don't have.")
+        if getattr(options, name) and name not in _OPTIONS[kind]:
+            kinds = f"{kind.replace('_', ' ')}s"
+            raise ValueError(f"{which} has the option {name}, which {kinds} don't have.")
     return options
 
 
@@ -299,6 +311,8 @@ def _start_blockers(
 ) -> list[Reason]:
     if migration.kind == SHARE:
         return start_blockers(inventory, migration, loads)
+    if migration.kind == SHARE_REPLICA:
+        return replica_start_blockers(inventory, migration, loads)
     check = inventory.checks.get((migration.id, migration.destination or ""))
     if migration.options != Options(**fresh["options"]):
         check = None  # Manila was asked about other options

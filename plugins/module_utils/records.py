@@ -40,6 +40,37 @@ def covers(place: str, host: str) -> bool:
     return place == host or (not is_pool(place) and backend_of(host) == place)
 
 
+MARK = "manila_migration_replica"
+"""The metadata of a share that tells whose its new replica is, and where it comes from."""
+
+LISTED = {"manila_migration": "replica"}
+"""Beside the mark: Manila lists shares by whole values of metadata, and marks differ."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a migration by replica writes to the share before it has a replica made.
+
+    A replica at ``destination`` that is older than ``since`` (ISO 8601, UTC) is not ours.
+    """
+
+    source: str
+    destination: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.destination} since {self.since}"
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, str]) -> Mark | None:
+        """The mark among the metadata of a share; None if there is none, or not of this form."""
+        places, since_sign, since = metadata.get(MARK, "").rpartition(" since ")
+        source, arrow, destination = places.partition(" -> ")
+        if not (since_sign and arrow and is_pool(source) and is_pool(destination)):
+            return None
+        return cls(source, destination, since)
+
+
 @dataclass(frozen=True)
 class Instance:
     """One copy of a share at one place: a share that migrates has two."""
@@ -241,7 +272,8 @@ class Options:
 class Facts:
     """What must be the same before and after a cutover, and the export locations.
 
-    ``members`` are the shares of a share server by their IDs; a share has none.
+    ``members`` are the shares of a share server by their IDs; a share has none.  Of a replica that
+    is moved, ``copies`` are all replicas but the one at the source.
     """
 
     host: str
@@ -257,6 +289,8 @@ class Facts:
     """Access rules that are not in force as they are listed, each with its state."""
     name: str = ""
     members: Mapping[str, Facts] = field(default_factory=dict)
+    active: bool = True
+    """False of a replica that the share is not served from: it may have no export locations."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETED,
     COPIED,
     SHARE,
+    SHARE_REPLICA,
     SHARE_SERVER,
 )
 from ansible_collections.manila.migration.plugins.module_utils.wording import many, some
@@ -252,8 +253,11 @@ def _gib(value: Any) -> str:
 def _total(migrations: Sequence[Mapping[str, Any]]) -> str:
     """How many of which kind move."""
     servers = [one for one in migrations if one["kind"] == SHARE_SERVER]
-    shares = len(migrations) - len(servers)
-    parts = [many(shares, "share")] if shares or not servers else []
+    replicas = sum(one["kind"] == SHARE_REPLICA for one in migrations)
+    shares = len(migrations) - len(servers) - replicas
+    parts = [many(shares, "share")] if shares or not migrations else []
+    if replicas:
+        parts.append(many(replicas, "share replica"))
     if servers:
         aboard = sum(len(one["shares"]) for one in servers)
         parts.append(f"{many(len(servers), 'share server')} with {many(aboard, 'share')}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     COMPLETE,
     OUTDATED,
     REFUSED,
+    REMOVE,
     START,
     UNKNOWN,
     VERIFY,
@@ -40,20 +42,33 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     as_record,
     decide,
     faults,
+    hinders_cutover,
     looks,
     refuses_cancel,
     refuses_complete,
+    refuses_remove,
     refuses_start,
+    timestamp,
     withholds,
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    observe_replica,
     observe_server,
     observe_servers,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import Facts, Reason
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    MARK,
+    Facts,
+    Mark,
+    Reason,
+)
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    COMPLETING,
     COPIED,
     COPYING,
+    MARKED,
+    MOVED,
+    SHARE_REPLICA,
     SHARE_SERVER,
     Observation,
 )
@@ -68,6 +83,10 @@ have sent the complete, and under load Manila takes 5 s to show it."""
 
 
 _NOTHING = Reason("", "")
+
+
+def _places(migration: Migration) -> tuple[str, str | None]:
+    return migration.source, migration.destination
 
 
 class Abandoned(Exception):
@@ -185,14 +204,20 @@ class Runner:
 
     def _read(self) -> Reading:
         running = self.cloud.migrating() if self.crowded else []
-        servers = self._read_servers()
-        running += [one for one in servers if one.moving]
+        listed = self._read_servers() + self._read_replicas()
+        running += [one for one in listed if one.moving]
         seen = {one.id: one for one in running}
-        seen.update((one.id, one) for one in servers)
-        looked, gone = self.cloud.observe(looks(self.plan, self.memory, running))
+        seen.update((one.id, one) for one in listed)
+        wanted = looks(self.plan, self.memory, running)
+        replicas = {one.id: one for one in self.plan if one.kind == SHARE_REPLICA}
+        looked, gone = self.cloud.observe(wanted - set(replicas))
+        seen.update(looked)
+        looked, missing = self.cloud.observe_replicas(
+            {one: _places(replicas[one]) for one in wanted & set(replicas)}
+        )
         seen.update(looked)
         planned = {one.id for one in self.plan if one.kind == SHARE_SERVER}
-        gone |= planned - set(seen)
+        gone |= missing | (planned - set(seen))
         services = self.cloud.services()
         managers = {one.host: one for one in services if one.binary == SHARE_MANAGER}
         workers = {
@@ -207,6 +232,19 @@ class Runner:
         if not (planned or self.crowded):
             return []
         return observe_servers(planned, self.cloud.share_servers())
+
+    def _read_replicas(self) -> list[Observation]:
+        """The replicas that are moved in the cloud: two requests for all of them."""
+        planned = {one.id: one for one in self.plan}
+        if not (self.crowded or any(one.kind == SHARE_REPLICA for one in self.plan)):
+            return []
+        return [
+            observe_replica(
+                share, replicas, *(_places(planned[share.id]) if share.id in planned else ())
+            )
+            for share, replicas in self.cloud.marked()
+            if share.id not in planned or planned[share.id].kind == SHARE_REPLICA
+        ]
 
     def _with_progress(self, seen: dict[str, Observation]) -> dict[str, Observation]:
         """Ask a few of the running copies how far they are, others the next time."""
@@ -226,7 +264,12 @@ class Runner:
     # -- acting ------------------------------------------------------------------------------
 
     def _perform(self, action: Action) -> None:
-        perform = {START: self._start, COMPLETE: self._complete, CANCEL: self._cancel}
+        perform = {
+            START: self._start,
+            COMPLETE: self._complete,
+            REMOVE: self._remove,
+            CANCEL: self._cancel,
+        }
         if action.verb == VERIFY:
             self._verify(action)
             return
@@ -237,6 +280,9 @@ class Runner:
             self._tell(action, UNKNOWN, str(unknown))
         except Refused as refused:
             self._tell(action, self._refused(action), str(refused), refused.status_code)
+            if action.verb == START and action.migration.kind == SHARE_REPLICA:
+                with suppress(CloudError):
+                    self._unmark(action)
         except CloudError:
             # One of the looks before the sending failed: nothing was sent, look again.
             self._tell(action, OUTDATED)
@@ -258,12 +304,17 @@ class Runner:
     def _look(self, action: Action) -> Observation | None:
         if action.migration.kind == SHARE_SERVER:
             return observe_server(action.migration.id, self.cloud.share_servers())
+        if action.migration.kind == SHARE_REPLICA:
+            places = {action.migration.id: _places(action.migration)}
+            return self.cloud.observe_replicas(places)[0].get(action.migration.id)
         seen, _gone = self.cloud.observe([action.migration.id])
         return seen.get(action.migration.id)
 
     def _facts(self, migration: Migration) -> Facts:
         if migration.kind == SHARE_SERVER:
             return self.cloud.server_facts(migration.id)
+        if migration.kind == SHARE_REPLICA:
+            return self.cloud.replica_facts(migration.id, *_places(migration))
         return self.cloud.facts(migration.id)
 
     def _refused(self, action: Action) -> str:
@@ -298,6 +349,9 @@ class Runner:
             action, lambda seen: refuses_start(migration, seen)
         ):
             return
+        if migration.kind == SHARE_REPLICA:
+            self._start_replica(action, migration.destination)
+            return
         if migration.delete_snapshots and self._delete_snapshots(migration):
             self._tell(action, OUTDATED)  # and look again until they are gone
             return
@@ -319,6 +373,18 @@ class Runner:
                 self.changed = True
         return bool(left)
 
+    def _start_replica(self, action: Action, destination: str) -> None:
+        """Mark the share, then have a replica made: a run that dies between leaves only the mark."""
+        migration = action.migration
+        since = timestamp(self.cloud.now())
+        self.cloud.mark(migration.id, Mark(migration.source, destination, since))
+        self.changed = True
+        # Who else has looked before the mark was there may have been faster.
+        if self._ready(action, lambda seen: refuses_start(migration, seen)):
+            network = migration.options.new_share_network_id
+            self.cloud.create_replica(migration.id, destination, network)
+            self._tell(action, ACCEPTED)
+
     def _complete(self, action: Action) -> None:
         migration = action.migration
         before = self._facts(migration)
@@ -329,17 +395,55 @@ class Runner:
                 migration.id: replace(self.track(migration), facts_before=before),
             },
         )
+        hindrance = hinders_cutover(migration, before)
+        if hindrance:
+            self._tell(action, OUTDATED, hindrance)
+            return
         # The last look comes right before the sending: a second complete would destroy.
         track = self.track(migration)
-        if self._ready(action, lambda seen: refuses_complete(migration, track, seen)):
+        if not self._ready(action, lambda seen: refuses_complete(migration, track, seen)):
+            return
+        if migration.kind != SHARE_REPLICA:
             self.cloud.complete(migration.kind, migration.id)
+        elif self._before and self._before.leads:
+            self.cloud.promote_replica(self._found_at(self._before.destination))
+        else:
+            # Nobody is served from it: its place is taken by the new one when it goes.
+            self.cloud.delete_replica(self._found_at(migration.source))
+        self._tell(action, ACCEPTED)
+
+    def _remove(self, action: Action) -> None:
+        migration = action.migration
+        if self._ready(action, lambda seen: refuses_remove(migration, seen)):
+            self.cloud.delete_replica(self._found_at(migration.source))
             self._tell(action, ACCEPTED)
 
     def _cancel(self, action: Action) -> None:
         migration = action.migration
-        if self._ready(action, lambda seen: refuses_cancel(migration, seen)):
+        if not self._ready(action, lambda seen: refuses_cancel(migration, seen)):
+            return
+        if migration.kind == SHARE_REPLICA:
+            new = self._before.destination if self._before else None
+            self.cloud.delete_replica(self._found_at(new))
+        else:
             self.cloud.cancel(migration.kind, migration.id)
-            self._tell(action, ACCEPTED)
+        self._tell(action, ACCEPTED)
+
+    def _found_at(self, pool: str | None) -> str:
+        """The ID of the replica that the last look has found in a pool."""
+        place = self._before.at(pool) if self._before else None
+        if place is None:
+            raise CloudError(f"There is no replica at {pool}.")
+        return place.id
+
+    def _unmark(self, action: Action) -> None:
+        """Remove the mark of a migration that is over.  Raises CloudError."""
+        seen = self._look(action)
+        if seen and seen.task_state in (MARKED, MOVED):
+            if self._guard:
+                self._guard()
+            self.cloud.unmark(seen.id)
+            self.changed = True
 
     def _verify(self, action: Action) -> None:
         migration = action.migration
@@ -351,6 +455,11 @@ class Runner:
             wrong = [f"it could not be checked: {error}"]
         else:
             wrong = faults(migration, track, found)
+        if not wrong and migration.kind == SHARE_REPLICA and track.phase != COMPLETING:
+            try:
+                self._unmark(action)
+            except CloudError as error:
+                wrong = [f"its metadata {MARK} could not be removed: {error}"]
         self.memory = after(
             self.memory,
             action,

@@ -38,12 +38,14 @@ HOST = "host"
 # Kinds: what can migrate.
 SHARE = "share"
 SHARE_SERVER = "share_server"
+SHARE_REPLICA = "share_replica"
 
-RESTING = {SHARE: "available", SHARE_SERVER: "active"}
+RESTING = {SHARE: "available", SHARE_SERVER: "active", SHARE_REPLICA: "available"}
 """The status of what is in use and not migrating."""
 
-MOVING = {SHARE: "migrating", SHARE_SERVER: "server_migrating"}
-"""The status of the source of a migration while it lasts."""
+MOVING = {SHARE: "migrating", SHARE_SERVER: "server_migrating", SHARE_REPLICA: "replicating"}
+"""The status of the source of a migration while it lasts.  That of a share replica is none of
+Manila's: observation.py gives it while a replica of ours stands beside it."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,42 @@ SERVER_STATES: dict[str, State] = {
     "migration_cancelled": State(CANCELLED),
 }
 
-STATES = {SHARE: SHARE_STATES, SHARE_SERVER: SERVER_STATES}
+SCHEDULING = "replica_scheduling"
+PROMOTED = "replica_promoted"
+MARKED = "replica_marked"
+MOVED = "replica_moved"
+
+# Manila has no task state for replicas: observation.py makes these of the statuses of two replicas
+# (share/api.py and share/manager.py, *_share_replica()) and of the mark of a migration.
+REPLICA_STATES: dict[str, State] = {
+    # The record is there, a pool is not chosen yet: until then nobody could remove what comes.
+    SCHEDULING: State(COPYING, DRIVER, progress=0),
+    # A removal waits for the creation: share/manager.py, locked_share_replica_operation().
+    "replica_creating": State(COPYING, DRIVER, cancel=True, progress=0),
+    "replica_out_of_sync": State(COPYING, DRIVER, cancel=True, progress=0),
+    "replica_in_sync": State(COPIED, DRIVER, complete=True, cancel=True, progress=100),
+    "replica_promoting": State(COMPLETING, DRIVER),
+    PROMOTED: State(COMPLETING, DRIVER),
+    "replica_removing": State(COMPLETING, DRIVER),
+    "replica_cancelling": State(CANCELLING, DRIVER),
+    # The driver said so in one look; the next one may find it in sync again.
+    "replica_sync_error": State(STUCK, DRIVER, cancel=True),
+    "replica_unclear": State(STUCK, DRIVER),
+    # The creation failed, or a look at it: Manila never takes this status back.
+    "replica_error": State(FAILED, DRIVER, cancel=True),
+    # A promotion that fails leaves all replicas in error: nobody knows which one is good.
+    "replica_promotion_error": State(FAILED, DRIVER),
+    # Both of these rest: only the mark is left of a migration.
+    MARKED: State(CANCELLED),
+    MOVED: State(COMPLETED),
+}
+
+STATES = {SHARE: SHARE_STATES, SHARE_SERVER: SERVER_STATES, SHARE_REPLICA: REPLICA_STATES}
 
 ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"})
+
+_LEFT = ENDS | {MARKED, MOVED}
+"""What stays of a migration that is over."""
 
 GOING = frozenset({"inactive", "deleting"})
 """Statuses of the source (an instance, a share server) between cutover and its end."""
@@ -111,15 +146,17 @@ class Place:
 
     host: str
     status: str
+    id: str = ""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What one reading of the cloud says of a share, or of a share server.
+    """What one reading of the cloud says of a share, of a share server, or of a share's replica.
 
     ``instances`` is None where they were not asked for; of a share server these are the server
-    itself and the destination that its migration made.  ``changed_at`` is when Manila last
-    changed the record (seconds since the epoch), which for a migration is its last step.
+    itself and the destination that its migration made, of a replica likewise.  ``changed_at`` is
+    when Manila last changed the record (seconds since the epoch), which for a migration is its
+    last step.
     """
 
     id: str
@@ -138,6 +175,10 @@ class Observation:
     kind: str = SHARE
     successor: str | None = None
     """ID of the share server that takes the place of this one; at rest, that has taken it."""
+    leads: bool = False
+    """Of a replica: whether the share is served from the one at the source."""
+    obstacle: str | None = None
+    """Of a replica: why nothing may be begun, as half a sentence; None where nothing hinders."""
 
     @property
     def state(self) -> State:
@@ -167,6 +208,10 @@ class Observation:
         ]
         return others[0] if len(others) == 1 else None
 
+    def at(self, host: str | None) -> Place | None:
+        """The copy at a pool."""
+        return next((one for one in self.instances or () if one.host == host), None)
+
     @property
     def copies(self) -> int | None:
         """How many instances there are, None where they were not asked for."""
@@ -192,7 +237,7 @@ class Target:
 
 
 def classify(seen: Observation, target: Target) -> str:
-    """The phase of one share or share server, from one reading.
+    """The phase of one share, share server or replica, from one reading.
 
     An end is believed only when the share has come to rest: Manila writes
     ``migration_error`` before the status (share/manager.py, migration_start), and shows a
@@ -210,11 +255,10 @@ def classify(seen: Observation, target: Target) -> str:
     if state.phase == COMPLETING:
         # Driver-assisted: the instances change places, the share may show their states.
         return COMPLETING
-    if seen.kind == SHARE_SERVER:
-        if seen.status in GOING and state.phase == COMPLETED:
-            return COMPLETING  # the source is done with; the destination is about to be active
-        if seen.status == "error" and state.phase == FAILED:
-            return FAILED  # final: the second phase failed (share/manager.py)
+    if seen.kind == SHARE_SERVER and seen.status in GOING and state.phase == COMPLETED:
+        return COMPLETING  # the source is done with; the destination is about to be active
+    if seen.kind != SHARE and seen.status == "error" and state.phase == FAILED:
+        return FAILED  # final: the second phase failed (share/manager.py)
     return STUCK if seen.task_state else IDLE
 
 
@@ -225,7 +269,7 @@ def _classify_resting(seen: Observation, state: State, target: Target) -> str:
         # No migration works on an available share: a status was reset by hand, or a backup
         # uses the same data_copying_* names (data/manager.py).  Manila refuses to start.
         return IDLE if seen.copies == 1 else STUCK
-    if target.reached_by(seen) and (state.phase == IDLE or seen.task_state in ENDS):
+    if target.reached_by(seen) and (state.phase == IDLE or seen.task_state in _LEFT):
         if seen.copies == 1:
             return COMPLETED
         # Manila writes migration_success when the source is gone: seen a moment apart, it may
@@ -235,6 +279,6 @@ def _classify_resting(seen: Observation, state: State, target: Target) -> str:
         return COMPLETING if seen.task_state == "migration_success" and going else STUCK
     if seen.task_state == "data_copying_error":
         return IDLE  # a failed backup: a migration's would have left the share `migrating`
-    if seen.task_state == "migration_success":
+    if seen.task_state in ("migration_success", MOVED):
         return IDLE  # an earlier migration, or a copy that was cancelled: it rests where it is
     return state.phase

@@ -135,7 +135,7 @@ migrations:
   returned: unless an argument was wrong
   contains:
     id:
-      description: ID of the share.
+      description: ID of the share or share server.
       type: str
     phase:
       description: What it is at.
@@ -146,8 +146,8 @@ migrations:
     waiting_for:
       description: >-
         C(code), C(message) and C(since). Codes are V(slot), V(grace), V(window), V(window_over), V(failures),
-        V(not_started), V(status), V(service_down), V(service_disabled), V(driver), V(copy), V(completing),
-        V(cancelling), V(answer), V(unclear) and V(operator).
+        V(not_started), V(status), V(service_down), V(service_disabled), V(cordoned), V(snapshots), V(driver),
+        V(copy), V(completing), V(cancelling), V(answer), V(unclear) and V(operator).
       type: dict
 text:
   description: The same for people, a line a migration.

@@ -229,7 +229,7 @@ plan:
       sample: whole
     migrations:
       description:
-        - The migrations in the order in which they are begun, each with C(kind) (V(share) or V(share_server)),
+        - The migrations in the order in which they are begun, each with C(kind) (V(share), V(share_server) or V(share_replica)),
           C(id), C(name), C(source), C(destination), C(size_gb), C(phase), C(options) and C(warnings).
         - Source and destination of a share are pools, those of a share server back ends. It has no name, and
           with C(shares) a list of what is on it, each with C(id), C(name), C(size_gb), C(source) and C(destination).

@@ -65,6 +65,7 @@ migrations:
   description:
     - One record for each share, as M(manila.migration.share_migration) returns it, with RV(migrations[].instances).
     - A share that doesn't migrate has the place where it is as C(source) and C(destination) V(null).
+    - A share of which a replica is moved has C(kind) V(share_replica), and two of its replicas as RV(migrations[].instances).
   type: list
   elements: dict
   returned: success
@@ -87,6 +88,7 @@ from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.engine import as_record, describe
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils.observation import observe_replica
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Service,
     covers,
@@ -122,6 +124,11 @@ class ShareMigrationInfoModule(MigrationModule):
         else:
             ids = [one.id for one in cloud.migrating()]
         seen, _gone = cloud.observe(ids)
+        for share, replicas in cloud.marked():
+            moved = observe_replica(share, replicas)
+            if moved.moving and (share.id in seen or not self.params["share"]):
+                ids.append(share.id)
+                seen[share.id] = moved
         shown = [
             one
             for one in (seen[share_id] for share_id in dict.fromkeys(ids) if share_id in seen)

@@ -125,6 +125,7 @@ class ConfigFiles:
             "periodic_fuzzy_delay": 0,
             "migration_driver_continue_update_interval": PERIODIC_INTERVAL,
             "server_migration_driver_continue_update_interval": PERIODIC_INTERVAL,
+            "replica_state_update_interval": PERIODIC_INTERVAL,
             "graceful_shutdown_timeout": 5,
             "data_node_access_ips": LOOPBACK,
             "mount_tmp_location": self._paths.mounts,
@@ -151,10 +152,12 @@ class ConfigFiles:
         dummy: dict[str, object] = {
             **common,
             "share_driver": "sandbox_drivers.dummy.SandboxDummyDriver",
-            "sandbox_storage": "dummy",
+            "sandbox_storage": "mirrors" if backend.kind == "mirrors" else "dummy",
             "dummy_driver_default_driver_method_delay": 0,
             "dummy_driver_driver_methods_delays": "create_share:0",
         }
+        if backend.kind == "mirrors":
+            dummy["replication_domain"] = "mirrors"
         if backend.kind == "servers":
             dummy["network_api_class"] = (
                 "manila.network.standalone_network_plugin.StandaloneNetworkPlugin"

@@ -22,6 +22,7 @@ _SIZES = (1, 4, 2, 7, 3, 1, 5, 2, 9, 1)
 _TYPES = {
     "dummy": ("standard", "standard", "pinned", "standard"),
     "servers": ("servers",),
+    "mirrors": ("replicated",),
     "directory": ("files", "files", "pinned", "files"),
 }
 _PINNED = {"alpha": "pinned-alpha", "files1": "pinned-files1"}

@@ -45,7 +45,7 @@ class Backend:
     """One back end, served by a manila-share process of its own."""
 
     name: str
-    kind: str  # "dummy", "servers" or "directory"
+    kind: str  # "dummy", "servers", "mirrors" or "directory"
     pools: tuple[Pool, ...]
 
     @property
@@ -70,6 +70,8 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("servers1", "servers", (Pool("gold", 80), Pool("silver", 30))),
     Backend("servers2", "servers", (Pool("gold", 150), Pool("bronze", 20))),
     Backend("servers3", "servers", (Pool("gold", 100), Pool("silver", 40))),
+    Backend("mirror1", "mirrors", (Pool("gold", 60), Pool("silver", 40))),
+    Backend("mirror2", "mirrors", (Pool("gold", 80), Pool("silver", 40))),
     Backend("files1", "directory", (Pool("tree", 30), Pool("attic", 10))),
     Backend("files2", "directory", (Pool("tree", 50), Pool("cellar", 15))),
 )
@@ -118,6 +120,9 @@ SHARE_TYPES: tuple[ShareType, ...] = (
     ),
     ShareType("replacement", False, {"storage": "dummy", **_SNAPSHOTS}),
     ShareType("servers", True, {"storage": "dummy", **_SNAPSHOTS}),
+    ShareType(
+        "replicated", False, {"storage": "mirrors", "replication_type": "readable", **_SNAPSHOTS}
+    ),
     ShareType("files", False, {"storage": "directory"}),
     ShareType("pinned-files1", False, {"storage": "directory", "share_backend_name": "FILES1"}),
 )

@@ -19,7 +19,7 @@ _CLOCK = "sandbox_copy"
 
 
 class SandboxDummyDriver(upstream.DummyDriver):
-    """The dummy driver of the back ends alpha, beta, gamma and servers1 to servers3."""
+    """The dummy driver of the back ends alpha, beta, gamma, servers1 to servers3, mirror1 and 2."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -175,6 +175,43 @@ class SandboxDummyDriver(upstream.DummyDriver):
         """Forget the copy."""
         super().share_server_migration_cancel(context, src_share_server, *args, **kwargs)
         self._clock_stop(src_share_server["id"])
+
+    # -- replicas ----------------------------------------------------------------------------
+
+    @steered("call_seconds")
+    def create_replica(
+        self, context: Any, replica_list: Any, new_replica: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Make a replica, which is in sync when as much time has passed as a copy takes."""
+        made = super().create_replica(context, replica_list, new_replica, *args, **kwargs)
+        self._clock_start(new_replica["id"])
+        return {**made, "replica_state": "out_of_sync"}
+
+    @steered()
+    def update_replica_state(
+        self, context: Any, replica_list: Any, replica: Any, *args: Any, **kwargs: Any
+    ) -> str:
+        """Say whether a replica is in sync; what was once is no longer copied."""
+        if self.private_storage.get(replica["id"], _CLOCK) is None:
+            return "in_sync"
+        if not self._clock_advance(replica["id"]):
+            return "out_of_sync"
+        self._clock_stop(replica["id"])
+        return "in_sync"
+
+    @steered("complete_seconds")
+    def promote_replica(
+        self, context: Any, replica_list: Any, replica: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Change over."""
+        return super().promote_replica(context, replica_list, replica, *args, **kwargs)
+
+    @steered("call_seconds")
+    def delete_replica(
+        self, context: Any, replica_list: Any, snapshots: Any, replica: Any, **kwargs: Any
+    ) -> None:
+        """Remove a replica."""
+        super().delete_replica(context, replica_list, snapshots, replica, **kwargs)
 
     # -- figures -----------------------------------------------------------------------------
 

@@ -23,18 +23,24 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Track,
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    observe_replica,
     observe_server,
     observe_servers,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Facts,
+    Mark,
     backend_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
     COMPLETED,
+    COMPLETING,
     COPIED,
     FAILED,
+    MARKED,
+    MOVED,
+    SHARE_REPLICA,
     SHARE_SERVER,
     Observation,
 )
@@ -118,12 +124,17 @@ class Loop:
         """One reading and what follows from it; sends nothing."""
         self.polls += 1
         planned = {one.id for one in self.plan if one.kind == SHARE_SERVER}
-        servers = observe_servers(planned, self.manila.share_servers())
-        running = self.manila.migrating() + [one for one in servers if one.moving]
+        listed = observe_servers(planned, self.manila.share_servers()) + self._marked()
+        running = self.manila.migrating() + [one for one in listed if one.moving]
         wanted = engine.looks(self.plan, self.memory, running)
         self.looked.append(wanted)
-        looked, gone = self.manila.observe(wanted)
-        seen = {one.id: one for one in running + servers} | looked
+        replicas = {one.id: one for one in self.plan if one.kind == SHARE_REPLICA}
+        looked, gone = self.manila.observe(wanted - set(replicas))
+        for share_id in sorted(wanted & set(replicas)):
+            found = self._look(replicas[share_id])
+            looked |= {share_id: found} if found else {}
+            gone |= set() if found else {share_id}
+        seen = {one.id: one for one in running + listed} | looked
         gone |= planned - set(seen)
         reading = Reading(seen, frozenset(gone), self.manila.services())
         decision = engine.decide(self.plan, reading, self.limits, self.manila.now, self.memory)
@@ -139,6 +150,13 @@ class Loop:
                 self._check_result(migration, track)
         return decision
 
+    def _marked(self) -> list[Observation]:
+        planned = {one.id: (one.source, one.destination) for one in self.plan}
+        return [
+            observe_replica(share, replicas, *planned.get(share.id, ()))
+            for share, replicas in self.manila.marked()
+        ]
+
     def _note_working(self, running: Sequence[Observation]) -> None:
         """What worked in the cloud when it was read, with the pools it worked in."""
         known = {one.id for one in running} | set(self.memory.tracks) | set(self.memory.others)
@@ -149,6 +167,9 @@ class Loop:
             and (one.working or (one.asked_to_complete and self.track(one.id).busy))
         }
         self._working |= self.manila.servers_at_work()
+        self._working |= {
+            one.id: one.places() for one in self.manila.replicated.values() if one.places()
+        }
         for server in self.manila.servers.values():
             if server.asked_to_complete and self.track(server.id).busy:
                 copies = self.manila.copies_of(server.id)
@@ -162,12 +183,18 @@ class Loop:
     def _look(self, migration: Migration) -> Observation | None:
         if migration.kind == SHARE_SERVER:
             return observe_server(migration.id, self.manila.share_servers())
+        if migration.kind == SHARE_REPLICA:
+            return self.manila.observe_replica(
+                migration.id, migration.source, migration.destination
+            )
         looked, _gone = self.manila.observe([migration.id])
         return looked.get(migration.id)
 
     def _facts(self, migration: Migration) -> Facts | None:
         if migration.kind == SHARE_SERVER:
             return self.manila.server_facts(migration.id)
+        if migration.kind == SHARE_REPLICA:
+            return self.manila.replica_facts(migration.id, migration.source, migration.destination)
         return self.manila.facts(migration.id) if migration.id in self.manila.shares else None
 
     # -- acting ------------------------------------------------------------------------------
@@ -179,15 +206,28 @@ class Loop:
             self._verify(action)
             return
         if action.verb == engine.COMPLETE:
-            self._remember_facts(migration)
+            facts = self._remember_facts(migration)
+            hindrance = facts and engine.hinders_cutover(migration, facts)
+            if hindrance:
+                self._tell(action, engine.OUTDATED, hindrance)
+                return
         self.manila.advance(self.latency)
         seen = self._look(migration)
         if seen is None or self._refuses(action, seen):
             self._tell(action, engine.OUTDATED)
             return
+        if migration.kind == SHARE_REPLICA and action.verb == engine.START:
+            self._mark(migration)
+            self.manila.advance(self.latency)
+            seen = self._look(migration)
+            if seen is None or self._refuses(action, seen):
+                self._tell(action, engine.OUTDATED)
+                return
         self._check(action, seen)
         try:
-            if action.verb == engine.START:
+            if migration.kind == SHARE_REPLICA:
+                self._send_of_replica(action, seen)
+            elif action.verb == engine.START:
                 assert migration.destination
                 self.manila.start(migration.id, migration.destination, migration.options)
             elif action.verb == engine.COMPLETE:
@@ -201,8 +241,37 @@ class Loop:
             same = now and (now.status, now.task_state) == (seen.status, seen.task_state)
             outcome = engine.REFUSED if same else engine.OUTDATED
             self._tell(action, outcome, str(refused), status_code=refused.status)
+            if action.verb == engine.START and now and now.task_state == MARKED:
+                self.manila.unmark(migration.id)
         else:
             self._tell(action, engine.ACCEPTED)
+
+    def _mark(self, migration: Migration) -> None:
+        assert migration.destination
+        since = engine.timestamp(self.manila.now)
+        self.manila.mark(migration.id, Mark(migration.source, migration.destination, since))
+
+    def _send_of_replica(self, action: Action, seen: Observation) -> None:
+        """As the runner: what to do is one thing, to which replica another."""
+        manila, migration = self.manila, action.migration
+        old, new = seen.at(migration.source), seen.at(seen.destination)
+        if action.verb == engine.START:
+            assert migration.destination
+            manila.create_replica(migration.id, migration.destination)
+            return
+        assert old
+        assert new
+        share = manila.replicated[migration.id]
+        if action.verb == engine.CANCEL:
+            self._demand(4, share.find(new.id).state != "active", f"{new.id} is active")
+            manila.delete_replica(migration.id, new.id)
+        elif action.verb == engine.COMPLETE and seen.leads:
+            manila.promote_replica(migration.id, new.id)
+        else:
+            serving = share.find(new.id).state
+            self._demand(1, serving in ("active", "in_sync"), f"{new.id} is {serving}")
+            self._demand(4, share.find(old.id).state != "active", f"{old.id} is active")
+            manila.delete_replica(migration.id, old.id, verb=action.verb)
 
     def _refuses(self, action: Action, seen: Observation) -> str | None:
         withheld = engine.withholds(action, self.memory, self.limits, self.manila.now)
@@ -212,14 +281,17 @@ class Loop:
             return engine.refuses_start(action.migration, seen)
         if action.verb == engine.CANCEL:
             return engine.refuses_cancel(action.migration, seen)
+        if action.verb == engine.REMOVE:
+            return engine.refuses_remove(action.migration, seen)
         return engine.refuses_complete(action.migration, self.track(action.migration.id), seen)
 
-    def _remember_facts(self, migration: Migration) -> None:
+    def _remember_facts(self, migration: Migration) -> Facts | None:
         facts = self._facts(migration)
         if facts is None:
-            return
+            return None
         track = replace(self.track(migration.id), facts_before=facts)
         self.memory = replace(self.memory, tracks={**self.memory.tracks, migration.id: track})
+        return facts
 
     def _verify(self, action: Action) -> None:
         migration = action.migration
@@ -229,8 +301,12 @@ class Loop:
         if found is not None:
             wrong = engine.faults(migration, track, found)
         outcome = engine.REFUSED if wrong else engine.ACCEPTED
+        if not wrong and migration.kind == SHARE_REPLICA and track.phase != COMPLETING:
+            seen = self._look(migration)
+            if seen and seen.task_state in (MARKED, MOVED):
+                self.manila.unmark(migration.id)
         self._tell(action, outcome, "; ".join(wrong), found=found)
-        if outcome == engine.ACCEPTED:
+        if self.track(migration.id).settled and outcome == engine.ACCEPTED:
             self._check_result(migration, self.track(migration.id))
 
     def _tell(self, action: Action, outcome: str, message: str = "", **facts: object) -> None:
@@ -254,6 +330,9 @@ class Loop:
         """Whether what is said to be reached is so."""
         if migration.kind == SHARE_SERVER:
             self._check_server_result(migration, track)
+            return
+        if migration.kind == SHARE_REPLICA:
+            self._check_replica_result(migration, track)
             return
         share = self.manila.shares.get(migration.id)
         if share is None:
@@ -319,6 +398,29 @@ class Loop:
                 )
                 self._demand(7, fine, where + f"its shares are {source.members}")
 
+    def _check_replica_result(self, migration: Migration, track: Track) -> None:
+        share = self.manila.replicated.get(migration.id)
+        if share is None:
+            self._demand(7, not track.ours, f"{migration.id} is gone, and was being moved")
+            return
+        where = f"{migration.id} is said to be {track.phase}, but "
+        at = {one.host: one for one in share.replicas}
+        new, old = at.get(migration.destination or ""), at.get(migration.source)
+        if track.phase == COMPLETED:
+            self._demand(7, old is None, where + "the replica at the source is still there")
+            fine = new and new.content == 1.0 and new.status == "available"
+            self._demand(7, fine, where + f"the new one is {new}")
+            if engine.COMPLETE in track.sent:
+                self._demand(7, share.rules == RULES, where + f"its rules are {share.rules}")
+                bad = set(share.snapshots.values()) - {"available"}
+                self._demand(7, not bad, where + f"its snapshots are {bad}")
+            if track.ours:
+                self._demand(7, not share.metadata, where + f"it is marked, {share.metadata}")
+        elif track.phase == COPIED:
+            self._demand(7, new and new.content == 1.0, where + f"the new one is {new}")
+        elif track.phase == CANCELLED:
+            self._demand(7, not share.metadata, where + f"it is marked, {share.metadata}")
+
     def _check(self, action: Action, seen: Observation) -> None:
         migration, limits = action.migration, self.limits
         verb = action.verb
@@ -334,6 +436,16 @@ class Loop:
             server, copies = self.manila.servers[migration.id], self.manila.copies_of(migration.id)
             count, resting = 1 + len(copies), server.status == "active"
             whole = len(copies) == 1 and (server.id, server.attempt) not in self._given_up
+        elif migration.kind == SHARE_REPLICA:
+            replicated = self.manila.replicated[migration.id]
+            new = replicated.made(Mark.of(replicated.metadata))
+            count, resting = 1 + (new is not None), replicated.instance.status == "available"
+            if verb == engine.START:
+                busy = [one for one in replicated.replicas if one.status != "available"]
+                demand(3, not busy, f"busy are {busy}")
+                there = [one for one in replicated.replicas if one.host == migration.destination]
+                demand(4, not there, f"there is {there}")
+            whole = new is not None and new.state in ("in_sync", "active")
         else:
             share = self.manila.shares[migration.id]
             count, resting, whole = len(share.instances), share.status == "available", True

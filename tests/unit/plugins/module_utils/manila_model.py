@@ -24,9 +24,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
+from ansible_collections.manila.migration.plugins.module_utils import records
+from ansible_collections.manila.migration.plugins.module_utils.observation import (
+    observe_replica,
+    observe_server,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Facts,
+    Mark,
     Options,
     Service,
     ShareServer,
@@ -34,7 +39,11 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     is_backend,
     is_pool,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import Observation, Place
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    PROMOTED,
+    Observation,
+    Place,
+)
 
 Flow = Generator[float, None, None]
 
@@ -69,7 +78,16 @@ FAULTS: dict[str, str] = {
     "read_only_stays": "the shares of a server stay read-only, and Manila says that all is well",
     "stuck_start": "400, after the server's records were written as if it migrated",
     "double_start": "two starts of a server pass Manila's checks at once: it gets two destinations",
-    "share_manager_killed": "a manila-share dies in the middle of what it does for share servers",
+    "share_manager_killed": "a manila-share dies in the middle of what it does for share servers "
+    "and replicas",
+    "replica_create_fails": "a replica can't be made: it is left in error",
+    "replica_lags": "a replica that was in sync is out of sync again, now and then",
+    "replica_looks_bad": "the driver says once that a replica is in error, which passes",
+    "replica_update_fails": "the driver can't tell the state of a replica: it is left in error",
+    "promotion_fails": "a promotion fails: all replicas of the share are in error",
+    "promotion_reverts": "a promotion finds no active replica, or so it seems, and does nothing",
+    "replica_delete_fails": "a replica can't be removed: it is left in error_deleting",
+    "snapshots_late": "the snapshots are there long after a new replica is in sync",
     "foreign_starts": "somebody else starts migrations of the same shares",
     "foreign_completes": "somebody else completes migrations",
     "foreign_cancels": "somebody else cancels migrations",
@@ -227,6 +245,78 @@ class Server:
         """Whether back ends work for it, as the source of a migration."""
         busy = BUSY_STATES - RESTING_BUSY_STATES | {CANCELLING}
         return self.status == MOVING and self.task_state in busy and not self.refused
+
+
+@dataclass
+class Replica:
+    """One replica of a share."""
+
+    id: str
+    host: str = ""
+    """Empty until the scheduler has chosen a pool."""
+    status: str = "creating"
+    state: str = "out_of_sync"
+    content: float = 0.0
+    """1 once all data came over for the first time; a lag is made up for by the promotion."""
+    snapshots: str = "creating"
+    created_at: float = 0.0
+    changed_at: float = 0.0
+    locked_until: float = 0.0
+    """Until when a manila-share is making it, and has the lock of the share."""
+
+
+@dataclass
+class Replicated:
+    """A share with replicas."""
+
+    id: str
+    replicas: list[Replica] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+    task_state: str | None = None
+    rules: frozenset[tuple[str, str, str]] = RULES
+    snapshots: dict[str, str] = field(default_factory=dict)
+    expected: int = 0
+    """How many replicas its owner wants it to have."""
+
+    @property
+    def active(self) -> Replica | None:
+        """The one that it is served from."""
+        return next((one for one in self.replicas if one.state == "active"), None)
+
+    @property
+    def instance(self) -> Replica:
+        """The one that speaks for it: Share.instance (db/sqlalchemy/models.py)."""
+        changing = [one for one in self.replicas if one.status == "replication_change"]
+        return (changing or [self.active or self.replicas[0]])[0]
+
+    def find(self, replica_id: str) -> Replica:
+        """One replica; refused where there is none."""
+        for one in self.replicas:
+            if one.id == replica_id:
+                return one
+        raise Refused(404, f"No replica exists with ID {replica_id}.")
+
+    def places(self) -> set[str]:
+        """The pools in which back ends work for a migration of it."""
+        mark = Mark.of(self.metadata)
+        new = self.made(mark)
+        old = [one for one in self.replicas if mark and one.host == mark.source]
+        if mark is None or new is None or not old:
+            return set()
+        busy = new.status in ("creating", "replication_change", "deleting")
+        busy = busy or new.state == "out_of_sync" or old[0].status == "deleting"
+        broken = new.status in ("error", "error_deleting") or old[0].status == "error"
+        return {mark.source, mark.destination} if busy and not broken else set()
+
+    def made(self, mark: Mark | None) -> Replica | None:
+        """The replica that a mark speaks of."""
+        if mark is None:
+            return None
+        for one in self.replicas:
+            young = _printed(one.created_at) >= mark.since.rstrip("Z")
+            if young and one.host in ("", mark.destination):
+                return one
+        return None
 
 
 @dataclass(frozen=True)
@@ -421,10 +511,10 @@ class World:
         if self._known_down(backend):
             raise Refused(400, f"Service {backend} is down.")
 
-    def _violate(self, what: str, subject: Share | Server, who: Iterable[str]) -> None:
+    def _violate(self, what: str, subject: Share | Server | Replicated, who: Iterable[str]) -> None:
         self.violations.append(Violation(what, subject.id, tuple(who)))
 
-    def _hand_over(self, share: Share | Member) -> None:
+    def _hand_over(self, share: Share | Member | Replicated) -> None:
         """A share is served from its new place, with all that belongs to it."""
         if self.happens("rule_lost"):
             share.rules = frozenset()
@@ -819,7 +909,290 @@ def _printed(moment: float) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).replace(tzinfo=None).isoformat()
 
 
-class Manila(ShareServers):
+class Replicas(ShareServers):
+    """The shares of one cloud that have replicas, and what is done to these.
+
+    Creation, promotion and removal are messages to the manila-share that the replica is, or is to
+    be, at; a lock of the share keeps one waiting for the other (share/manager.py).  What the API
+    writes, it writes before it answers.
+    """
+
+    def __init__(self, pools: Iterable[str], **how: Any) -> None:
+        super().__init__(pools, **how)
+        self.replicated: dict[str, Replicated] = {}
+
+    def add_replicated(
+        self, share_id: str, *hosts: str, snapshots: Iterable[str] = ()
+    ) -> Replicated:
+        """A share with replicas in these pools, the first one active."""
+        share = Replicated(share_id, snapshots=dict.fromkeys(snapshots, "available"))
+        share.expected = len(hosts)
+        for number, host in enumerate(hosts):
+            one = self._new_replica(share, f"{share_id}-r{number}")
+            one.host, one.status, one.content, one.snapshots = host, "available", 1.0, "available"
+            one.state = "in_sync" if number else "active"
+        self.replicated[share_id] = share
+        return share
+
+    def _new_replica(self, share: Replicated, replica_id: str) -> Replica:
+        one = Replica(replica_id, created_at=self.now, changed_at=self.now)
+        share.replicas.append(one)
+        return one
+
+    def _turn(self, one: Replica, status: str = "", state: str = "") -> None:
+        one.status, one.state = status or one.status, state or one.state
+        one.changed_at = self.now
+
+    # -- reads -------------------------------------------------------------------------------
+
+    def _records(self, share: Replicated) -> tuple[records.Share, list[records.Instance]]:
+        speaks = share.instance
+        return (
+            records.Share(
+                share.id,
+                "",
+                1,
+                speaks.host,
+                speaks.status,
+                share.task_state,
+                share_type_id="type-1",
+                has_replicas=True,
+                metadata=dict(share.metadata),
+            ),
+            [
+                records.Instance(
+                    one.id,
+                    share.id,
+                    one.host,
+                    one.status,
+                    replica_state=one.state,
+                    created_at=_printed(one.created_at),
+                    updated_at=_printed(one.changed_at),
+                )
+                for one in share.replicas
+            ],
+        )
+
+    def marked(self) -> list[tuple[records.Share, list[records.Instance]]]:
+        """The shares that a replica is moved of, with all their replicas."""
+        self.reads += 2
+        return [
+            self._records(one) for one in self.replicated.values() if records.MARK in one.metadata
+        ]
+
+    def observe_replica(self, share_id: str, source: str, to: str | None) -> Observation | None:
+        """A look at one replica; None where the share doesn't exist."""
+        self.reads += 2
+        share = self.replicated.get(share_id)
+        return observe_replica(*self._records(share), source, to) if share else None
+
+    def replica_facts(self, share_id: str, source: str, to: str | None) -> Facts | None:
+        """What is checked before and after a cutover, as the door to the cloud collects it."""
+        self.reads += 5
+        share = self.replicated.get(share_id)
+        if share is None:
+            return None
+        seen = observe_replica(*self._records(share), source, to)
+        place = seen.at(seen.destination if seen.task_state == PROMOTED else seen.host)
+        if place is None:
+            return None
+        here = share.find(place.id)
+        late = any(
+            one.snapshots == "creating"
+            for one in share.replicas
+            if one.state in ("active", "in_sync")
+        )
+        return Facts(
+            host=seen.host,
+            status=share.instance.status if here.state == "active" else here.status,
+            copies=sum(one.host != source for one in share.replicas),
+            share_type_id="type-1",
+            rules=share.rules,
+            snapshots={
+                one: "creating" if late and status == "available" else status
+                for one, status in share.snapshots.items()
+            },
+            exports=(f"{here.host}:/{here.id}",),
+            active=here.state == "active",
+        )
+
+    # -- actions: share/api.py, *_share_replica() --------------------------------------------
+
+    def mark(self, share_id: str, mark: Mark, who: str = EVACUATION) -> int:
+        """Write the metadata of a migration; a lost answer is no matter."""
+        self._replicated(share_id).metadata = {records.MARK: str(mark), **records.LISTED}
+        self.calls.append(Call(self.now, who, "mark", share_id, 200))
+        return 200
+
+    def unmark(self, share_id: str, who: str = EVACUATION) -> int:
+        """Remove it."""
+        self._replicated(share_id).metadata.clear()
+        self.calls.append(Call(self.now, who, "unmark", share_id, 200))
+        return 200
+
+    def create_replica(self, share_id: str, pool: str, who: str = EVACUATION) -> int:
+        """Have a replica made."""
+        return self._call("start", share_id, who, lambda: self._create(share_id, pool, who))
+
+    def promote_replica(self, share_id: str, replica_id: str, who: str = EVACUATION) -> int:
+        """Have the share served from another replica."""
+        return self._call(
+            "complete", share_id, who, lambda: self._promote(share_id, replica_id, who)
+        )
+
+    def delete_replica(
+        self, share_id: str, replica_id: str, who: str = EVACUATION, verb: str = "cancel"
+    ) -> int:
+        """Remove a replica."""
+        return self._call(verb, share_id, who, lambda: self._delete(share_id, replica_id, who))
+
+    def _replicated(self, share_id: str) -> Replicated:
+        if share_id not in self.replicated:
+            raise Refused(404, f"Share {share_id} could not be found.")
+        return self.replicated[share_id]
+
+    def _create(self, share_id: str, pool: str, who: str) -> int:
+        share = self._replicated(share_id)
+        if share.active is None or share.active.status != "available":
+            raise Refused(400, f"Share {share_id} has no active replica in available state.")
+        taken = {one.host for one in share.replicas}
+        if who == EVACUATION and "" in taken:
+            # The scheduler's filter knows only the pools of this moment.
+            self._violate("a second replica on its way to a pool", share, [who])
+        self._count += 1
+        one = self._new_replica(share, f"{share_id}-n{self._count}")
+        self._push(self.pace.scheduler, self._place_replica(share, one, pool, taken))
+        return 202
+
+    def _promote(self, share_id: str, replica_id: str, who: str) -> int:
+        share = self._replicated(share_id)
+        one = share.find(replica_id)
+        if one.state == "active":
+            return 200
+        if one.status != "available":
+            raise Refused(400, f"Replica {replica_id} must be in available state to be promoted.")
+        # An administrator may promote what is not in sync.
+        self._turn(one, "replication_change")
+        self._push(self.pace.manager, self._mortal(one.host, self._change_over(share, one, who)))
+        return 202
+
+    def _delete(self, share_id: str, replica_id: str, who: str) -> int:
+        share = self._replicated(share_id)
+        one = share.find(replica_id)
+        if one.state == "active" and sum(each.state == "active" for each in share.replicas) == 1:
+            raise Refused(400, "Cannot delete last active replica.")
+        self._turn(one, "deleting")
+        if not one.host:
+            share.replicas.remove(one)
+        else:
+            work = self._remove_replica(share, one, who)
+            self._push(self.pace.manager, self._mortal(one.host, work))
+        return 202
+
+    # -- scheduler, and share/manager.py -----------------------------------------------------
+
+    def _place_replica(self, share: Replicated, one: Replica, pool: str, taken: set[str]) -> Flow:
+        if one not in share.replicas:
+            return
+        if pool not in self.pools or pool in taken or self.happens("scheduler_refuses"):
+            self._turn(one, "error", "error")
+            return
+        one.host = pool
+        self._turn(one)
+        yield from self._mortal(pool, self._make_replica(share, one))
+        self._push(self.pace.periodic, self._look_after(share, one))
+
+    def _make_replica(self, share: Replicated, one: Replica) -> Flow:
+        one.locked_until = self.now + self.pace.step
+        yield self.pace.step
+        if one not in share.replicas:
+            return
+        if self.happens("replica_create_fails"):
+            self._turn(one, "error", "error")
+        else:
+            # Also what was asked to be deleted meanwhile.
+            self._turn(one, "available", "out_of_sync")
+
+    def _look_after(self, share: Replicated, one: Replica) -> Flow:
+        """The periodic task of its manila-share: the driver says what state it is in."""
+        ready = self.now + self.pace.copy * self._rng.uniform(0.5, 1.5)
+        late = ready + (self.pace.copy if self.happens("snapshots_late") else 0)
+        odd = False
+        while one in share.replicas and one.status != "creating":
+            yield from self._wait_for(one.host)
+            polled = one.status in ("available", "error") and one.state != "active"
+            if polled and one.status == "available" and self.happens("replica_update_fails"):
+                self._turn(one, "error", "error")
+            elif polled and self.now >= ready:
+                one.content = 1.0
+                state = "in_sync"
+                if not odd and self.happens("replica_lags"):
+                    state = "out_of_sync"
+                elif not odd and self.happens("replica_looks_bad"):
+                    state = "error"
+                odd = state != "in_sync"
+                if state != one.state:
+                    self._turn(one, state=state)
+            if self.now >= late:
+                one.snapshots = "available"
+            elif one.state == "active" or one.snapshots != "creating":
+                return
+            yield self.pace.periodic
+            if not share.metadata and one.state == "in_sync" and self.now >= late:
+                return  # nothing more to tell of what is nobody's migration
+
+    def _change_over(self, share: Replicated, one: Replica, who: str) -> Flow:
+        yield self.pace.step
+        old = share.active
+        if old is None or self.happens("promotion_reverts"):
+            self._turn(one, "available")
+            return
+        if self.happens("promotion_fails"):
+            for each in share.replicas:
+                self._turn(each, "error")
+            return
+        if one.content < 1.0:
+            self._violate("data lost", share, [who])
+        if one.snapshots == "creating" and share.snapshots:
+            share.snapshots = dict.fromkeys(share.snapshots, "error")
+            self._violate("snapshots lost", share, [who])
+        one.snapshots = "available"
+        self._turn(old, state="in_sync")
+        self._hand_over(share)
+        yield 1.0
+        self._turn(one, "available", "active")
+
+    def _remove_replica(self, share: Replicated, one: Replica, who: str) -> Flow:
+        yield max(0.0, one.locked_until - self.now) + self.pace.step
+        if self.happens("replica_delete_fails"):
+            self._turn(one, "error_deleting", "error")
+            return
+        if one in share.replicas:
+            share.replicas.remove(one)
+        if not any(each.content == 1.0 and each.state == "active" for each in share.replicas):
+            self._violate("data lost", share, [who])
+
+    # -- what other people do ----------------------------------------------------------------
+
+    def replicate(self, share_id: str, mark: Mark, new: str) -> Replicated:
+        """Put a share into the middle of a migration: ``new`` is status and state of the new one."""
+        share = self.replicated[share_id]
+        share.metadata = {records.MARK: str(mark), **records.LISTED}
+        one = self._new_replica(share, f"{share_id}-new")
+        one.host, one.content = mark.destination, 1.0
+        one.snapshots = "available"
+        status, _colon, state = new.partition(":")
+        self._turn(one, status, state)
+        return share
+
+    def delete_replicated(self, share_id: str) -> None:
+        """A tenant deletes a share: refused while it has replicas."""
+        if len(self._replicated(share_id).replicas) > 1:
+            raise Refused(409, "Share has replicas.")
+        del self.replicated[share_id]
+
+
+class Manila(Replicas):
     """One cloud: shares, share servers, pools, manila-share services, and what they are doing."""
 
     def __init__(self, pools: Iterable[str], **how: Any) -> None:

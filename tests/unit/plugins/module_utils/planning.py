@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    MARK,
     Instance,
     Pool,
     Service,
@@ -200,6 +201,14 @@ class Cloud:
     def share_networks(self):
         self.asked.append("networks")
         return list(self.inventory.networks.values())
+
+    def marked(self):
+        self.asked.append("marked")
+        return [
+            (one, list(self.inventory.instances[one.id]))
+            for one in self.inventory.shares
+            if MARK in one.metadata
+        ]
 
     def grouped_servers(self):
         return set(self.answer("grouped_servers"))

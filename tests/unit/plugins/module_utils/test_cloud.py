@@ -862,3 +862,116 @@ def test_qos_types_by_name_and_id_where_there_are_any(session):
     session.expect("GET", "/qos-types", {"qos_types": [{"id": "q1", "name": "gold"}]})
     assert open_door(session).qos_types() == {"q1", "gold"}
     assert open_door(session, version="2.93").qos_types() is None
+
+
+# -- replicas --------------------------------------------------------------------------------
+
+WHEN = "2027-01-15T08:00:00Z"
+MARKED = {"manila_migration_replica": f"{OLD} -> {NEW} since {WHEN}", "manila_migration": "replica"}
+ALL_MARKED = "/shares/detail?all_tenants=1&metadata=%7B%27manila_migration%27%3A+%27replica%27%7D"
+
+
+def replica(instance_id: str, host: str, state: str, **more: Any) -> dict[str, Any]:
+    return instance(instance_id, host=host, replica_state=state, share_network_id="net", **more)
+
+
+def test_shares_that_a_replica_is_moved_of_cost_one_request_or_two(session):
+    session.expect("GET", ALL_MARKED, {"shares": [share(metadata={"manila_migration": "replica"})]})
+    assert open_door(session).marked() == []
+    session.expect("GET", ALL_MARKED, {"shares": [share(metadata=MARKED)]})
+    listed = [replica("a", OLD, "active"), replica("b", NEW, "in_sync"), instance("c", "other")]
+    session.expect("GET", "/share_instances", {"share_instances": listed})
+    ((found, copies),) = open_door(session).marked()
+    assert (found.id, [one.id for one in copies]) == ("s1", ["a", "b"])
+
+
+def test_a_look_at_a_replica(session):
+    session.expect("GET", "/shares/s1", {"share": share(metadata=MARKED)})
+    listed = [replica("a", OLD, "active"), replica("b", NEW, "out_of_sync")]
+    session.expect("GET", "/shares/s1/instances", {"share_instances": listed})
+    session.expect("GET", "/shares/s2", refusal("none", 404), status=404)
+    cloud = open_door(session)
+    found, gone = cloud.observe_replicas({"s1": (OLD, NEW)})
+    assert (found["s1"].task_state, found["s1"].destination) == ("replica_out_of_sync", NEW)
+    assert gone == set()
+    assert cloud.observe_replicas({"s2": (OLD, NEW)}) == ({}, {"s2"})
+    assert cloud.observe_replicas({}) == ({}, set())
+
+
+@pytest.mark.parametrize(
+    ("copies", "host", "status", "count", "paths"),
+    [
+        # Before the promotion, after it, and when the old one is gone.
+        (["active", "in_sync"], OLD, "available", 1, ("share",)),
+        (["in_sync", "active"], OLD, "available", 1, ("share",)),
+        ([None, "active"], NEW, "available", 1, ("share",)),
+        # The share is served from elsewhere.
+        (["in_sync", "in_sync"], OLD, "available", 1, ("a",)),
+        ([None, "in_sync"], NEW, "available", 1, ("b",)),
+    ],
+)
+def test_facts_of_a_replica(session, copies, host, status, count, paths):
+    listed = [
+        replica(name, pool, state)
+        for name, pool, state in zip("ab", (OLD, NEW), copies)
+        if state is not None
+    ]
+    session.expect("GET", "/shares/s1", {"share": share(metadata=MARKED)})
+    session.expect("GET", "/shares/s1/instances", {"share_instances": listed})
+    session.expect("GET", "/share-access-rules?share_id=s1", {"access_list": []})
+    session.expect("GET", "/snapshots/detail?all_tenants=1&share_id=s1", {"snapshots": []})
+    session.expect("GET", "/shares/s1/export_locations", {"export_locations": [{"path": "share"}]})
+    if paths != ("share",):
+        hidden = {"path": "hidden", "is_admin_only": True}
+        session.expect(
+            "GET",
+            f"/share-replicas/{paths[0]}/export-locations",
+            {"export_locations": [{"path": paths[0]}, hidden]},
+        )
+    facts = open_door(session).replica_facts("s1", OLD, NEW)
+    assert (facts.host, facts.status, facts.copies, facts.exports) == (host, status, count, paths)
+    assert (facts.share_network_id, facts.active) == ("net", paths == ("share",))
+
+
+def test_a_mark_is_written_and_removed(session):
+    session.expect("POST", "/shares/s1/metadata", {"metadata": {}})
+    cloud = open_door(session)
+    cloud.mark("s1", door.Mark(OLD, NEW, WHEN))
+    assert session.sent[-1].body == {"metadata": MARKED}
+    session.expect("POST", "/shares/s1/metadata", CUT)
+    with pytest.raises(CloudError) as error:
+        cloud.mark("s1", door.Mark(OLD, NEW, WHEN))
+    assert not isinstance(error.value, Unknown)  # it is looked for, and written again
+    session.expect("DELETE", "/shares/s1/metadata/manila_migration_replica", status=200)
+    session.expect("DELETE", "/shares/s1/metadata/manila_migration", refusal("no", 404), 404)
+    cloud.unmark("s1")
+    session.expect(
+        "DELETE", "/shares/s1/metadata/manila_migration_replica", refusal("no", 403), 403
+    )
+    with pytest.raises(Refused):
+        cloud.unmark("s1")
+
+
+@pytest.mark.parametrize("version", ["2.73", "2.98"])
+def test_what_is_done_to_replicas(session, version):
+    cloud = open_door(session, version=version)
+    session.expect("POST", "/share-replicas", {"share_replica": {"id": "b"}}, 202)
+    cloud.create_replica("s1", NEW, "net")
+    assert session.sent[-1].body == {
+        "share_replica": {
+            "share_id": "s1",
+            "scheduler_hints": {"only_host": NEW},
+            "share_network_id": "net",
+        }
+    }
+    session.expect("POST", "/share-replicas/b/action", None, 202)
+    cloud.promote_replica("b")
+    assert session.sent[-1].body == {"promote": None}
+    session.expect("DELETE", "/share-replicas/a", None, 202)
+    cloud.delete_replica("a")
+    session.expect("POST", "/share-replicas/b/action", refusal("status"), 400)
+    with pytest.raises(Refused):
+        cloud.promote_replica("b")
+    session.expect("DELETE", "/share-replicas/a", LATE)
+    with pytest.raises(Unknown):
+        cloud.delete_replica("a")

@@ -18,13 +18,18 @@ from hypothesis import strategies as st
 
 from ansible_collections.manila.migration.plugins.module_utils import engine
 from ansible_collections.manila.migration.plugins.module_utils.engine import Limits, Migration
-from ansible_collections.manila.migration.plugins.module_utils.records import Options, backend_of
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Mark,
+    Options,
+    backend_of,
+)
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETED,
     COPIED,
     COPYING,
     FAILED,
     MIGRATING,
+    SHARE_REPLICA,
     SHARE_SERVER,
     STUCK,
 )
@@ -90,7 +95,36 @@ DIRTY_SERVERS = (
     "source not removed",
 )
 
-ALL = (CLEAN + DIRTY, CLEAN_SERVERS + DIRTY_SERVERS)
+# How a share with replicas is met, of which one is to be moved.
+CLEAN_REPLICAS = (
+    "alone",
+    "with another",
+    "not active",
+    "there already",
+    "marked only",
+    "marked elsewhere",
+    "copied",
+    "done but marked",
+)
+CUT_OVER_REPLICAS = ("promoted", "removing")
+"""Clean, but no cancel is possible any more."""
+DIRTY_REPLICAS = (
+    *CUT_OVER_REPLICAS,
+    "gone",
+    "moved away",
+    "copied elsewhere",
+    "one there",
+    "another in error",
+    "new one in error",
+    "without a pool",
+    "all in error",
+    "two there",
+    "source not removed",
+)
+
+FORWARD = CLEAN_REPLICAS + CUT_OVER_REPLICAS
+
+ALL = (CLEAN + DIRTY, CLEAN_SERVERS + DIRTY_SERVERS, CLEAN_REPLICAS + DIRTY_REPLICAS)
 
 ENDING = tuple(one for one in DIRTY_SERVERS if not one.startswith("stuck"))
 """Without what Manila has left as if it went on: nothing tells that from what is slow."""
@@ -107,6 +141,10 @@ TOGETHER = (
     frozenset({"share_manager_killed"}),
     frozenset({"server_cancel_fails", "foreign_cancels"}),
     frozenset({"foreign_cancels", "foreign_completes", "share_manager_killed"}),
+    frozenset({"replica_lags", "replica_looks_bad", "snapshots_late"}),
+    frozenset({"replica_create_fails", "replica_update_fails", "replica_delete_fails"}),
+    frozenset({"promotion_fails", "promotion_reverts", "share_manager_away"}),
+    frozenset({"replica_delete_fails", "share_manager_away", "answer_lost_later"}),
 )
 """Faults that are worst together, or that a draw of a few among many seldom meets."""
 
@@ -119,6 +157,8 @@ class World:
     """How each share of the plan is met, whether its driver can help, and its destination."""
     servers: tuple[tuple[str, int], ...] = ()
     """How each share server of the plan is met, and the pool whose back end is its destination."""
+    replicas: tuple[tuple[str, int], ...] = ()
+    """How each share with replicas of the plan is met, and the destination of one."""
     faults: frozenset[str] = frozenset()
     goal: str = COMPLETED
     max_parallel: int = 3
@@ -143,6 +183,8 @@ class World:
         ]
         for number, server in enumerate(self.servers):
             plan.append(_meet_server(manila, f"server-{number}", *server))
+        for number, replica in enumerate(self.replicas):
+            plan.append(_meet_replica(manila, f"replicated-{number}", *replica))
         rng.shuffle(plan)
         for number in range(self.others):
             other, pool = f"other-{number}", rng.choice((SOURCE, *POOLS))
@@ -254,6 +296,61 @@ def _meet_server(manila: Manila, server_id: str, how: str, pool: int) -> Migrati
     return migration
 
 
+def _meet_replica(manila: Manila, share_id: str, how: str, pool: int) -> Migration:
+    """Put a share with replicas into the state in which the evacuation meets it."""
+    destination, elsewhere = POOLS[pool], POOLS[(pool + 1) % len(POOLS)]
+    third = POOLS[(pool + 2) % len(POOLS)]
+    migration = Migration(share_id, SOURCE, destination, kind=SHARE_REPLICA)
+    if how == "gone":
+        return migration
+    at = {
+        "with another": (SOURCE, third),
+        "not active": (third, SOURCE),
+        "there already": (destination, third),
+        "done but marked": (destination, third),
+        "moved away": (elsewhere,),
+        "one there": (SOURCE, destination),
+        "another in error": (SOURCE, third),
+    }
+    share = manila.add_replicated(share_id, *at.get(how, (SOURCE,)), snapshots=("snap",))
+    mark = Mark(SOURCE, destination, engine.timestamp(manila.now))
+    news = {
+        "copied": "available:in_sync",
+        "copied elsewhere": "available:in_sync",
+        "promoted": "available:active",
+        "removing": "available:active",
+        "source not removed": "available:active",
+        "new one in error": "error:error",
+        "all in error": "error:in_sync",
+        "two there": "available:in_sync",
+    }
+    if how == "marked elsewhere":
+        manila.mark(share_id, replace(mark, destination=elsewhere), FOREIGNER)
+    elif how in ("marked only", "done but marked"):
+        manila.mark(share_id, mark, FOREIGNER)
+    elif how in news:
+        if how == "copied elsewhere":
+            mark = replace(mark, destination=elsewhere)
+        manila.replicate(share_id, mark, news[how])
+    elif how == "another in error":
+        share.replicas[1].status = "error"
+    elif how == "without a pool":
+        manila.mark(share_id, mark, FOREIGNER)
+        manila.create_replica(share_id, "nowhere@nowhere#x", FOREIGNER)
+    old = share.replicas[0]
+    if how in ("promoted", "removing", "source not removed"):
+        old.state = "in_sync"
+    if how == "removing":
+        manila.delete_replica(share_id, old.id, FOREIGNER)
+    elif how == "source not removed":
+        old.status = "error_deleting"
+    elif how == "all in error":
+        old.status = "error"
+    elif how == "two there":
+        manila.replicate(share_id, mark, "available:in_sync")
+    return migration
+
+
 def _attempt(manila: Manila, verb: str, subject: str, *where: str):
     def act() -> None:
         if verb == "start":
@@ -267,7 +364,7 @@ def _attempt(manila: Manila, verb: str, subject: str, *where: str):
 
 def _deed(manila: Manila, fault: str, rng: random.Random):
     def act() -> None:
-        subjects = sorted({*manila.shares, *manila.servers})
+        subjects = sorted({*manila.shares, *manila.servers, *manila.replicated})
         backend = backend_of(rng.choice((SOURCE, *POOLS)))
         if fault == "share_manager_away":
             manila.stop_service(backend, rng.uniform(30, 900))
@@ -275,7 +372,9 @@ def _deed(manila: Manila, fault: str, rng: random.Random):
             manila.kill_service(backend, rng.uniform(30, 900))
         elif subjects:
             subject = rng.choice(subjects)
-            if fault == "foreign_starts":
+            if subject in manila.replicated:
+                _meddle(manila, fault, subject, rng)
+            elif fault == "foreign_starts":
                 _attempt(manila, "start", subject, rng.choice(POOLS))()
             elif fault == "foreign_completes":
                 manila.complete(subject, FOREIGNER)
@@ -290,6 +389,22 @@ def _deed(manila: Manila, fault: str, rng: random.Random):
     return act
 
 
+def _meddle(manila: Manila, fault: str, share_id: str, rng: random.Random) -> None:
+    """What other people do to a share with replicas."""
+    share = manila.replicated[share_id]
+    one = rng.choice(share.replicas)
+    if fault == "foreign_starts":
+        manila.create_replica(share_id, rng.choice(POOLS), FOREIGNER)
+    elif fault == "foreign_completes":
+        manila.promote_replica(share_id, one.id, FOREIGNER)
+    elif fault == "foreign_cancels":
+        manila.delete_replica(share_id, one.id, FOREIGNER)
+    elif fault == "foreign_deletes":
+        manila.delete_replicated(share_id)
+    else:
+        manila.unmark(share_id, FOREIGNER)
+
+
 def _some(faults: frozenset[str]) -> st.SearchStrategy[frozenset[str]]:
     if not faults:
         return st.just(frozenset())
@@ -302,15 +417,18 @@ def worlds(
     faults: frozenset[str] = frozenset(),
     states: tuple[str, ...] = CLEAN,
     servers: tuple[str, ...] = CLEAN_SERVERS,
+    replicas: tuple[str, ...] = CLEAN_REPLICAS,
     goals: tuple[str, ...] = engine.GOALS,
     **fixed,
 ) -> st.SearchStrategy[World]:
     pool = st.integers(0, len(POOLS) - 1)
     share = st.tuples(st.sampled_from(states), st.booleans(), pool)
     server = st.tuples(st.sampled_from(servers), pool)
+    replica = st.tuples(st.sampled_from(replicas), pool)
     chosen = {
         "shares": st.lists(share, max_size=5).map(tuple),
         "servers": st.lists(server, max_size=3).map(tuple),
+        "replicas": st.lists(replica, max_size=3).map(tuple),
         "faults": _some(faults),
         "goal": st.sampled_from(goals),
         "max_parallel": st.integers(1, 4),
@@ -358,6 +476,8 @@ def assert_moved(manila: Manila, migration: Migration) -> None:
     """It is in use at its destination."""
     if migration.kind == SHARE_SERVER:
         assert_server_is_there(manila, migration, COMPLETED)
+    elif migration.kind == SHARE_REPLICA:
+        assert_replica_is_there(manila, migration, COMPLETED)
     else:
         share = manila.shares[migration.id]
         assert (share.host, share.status) == (migration.destination, "available")
@@ -387,6 +507,30 @@ def assert_server_is_there(manila: Manila, migration: Migration, goal: str) -> N
     assert {backend_of(one.host) for one in server.members.values()} == {server.host}
 
 
+def assert_replica_is_there(manila: Manila, migration: Migration, goal: str) -> None:
+    """A share has its replica where the goal wants it, and as many as before, or one more."""
+    share = manila.replicated[migration.id]
+    places = {one.host: one for one in share.replicas}
+    old, new = places.get(migration.source), places.get(migration.destination or "")
+    assert share.active
+    assert share.active.status == "available"
+    assert all(one.content == 1.0 for one in share.replicas)
+    assert len(places) == len(share.replicas)
+    if goal == COMPLETED or old is None:
+        assert new
+        assert old is None
+        assert share.metadata == {}
+    elif goal == COPIED:
+        assert new
+        assert new.state == "in_sync"
+        assert len(places) == share.expected + 1
+        return
+    else:
+        assert new is None
+        assert share.metadata == {}
+    assert len(places) == share.expected
+
+
 # -- nothing is ever harmed ------------------------------------------------------------------
 
 
@@ -406,7 +550,7 @@ def test_no_history_harms(world, max_failures, latency, window):
 
 
 @histories(250)
-@given(world=worlds(OWN, CLEAN + DIRTY, CLEAN_SERVERS + ENDING))
+@given(world=worlds(OWN, CLEAN + DIRTY, CLEAN_SERVERS + ENDING, ALL[2]))
 def test_what_goes_wrong_comes_to_an_end(world):
     """With nobody meddling every fault ends in a result; no migration is waited for for ever."""
     loop = world.build().run()
@@ -431,6 +575,9 @@ def test_without_misbehaviour_everything_is_reached(world):
         assert track.outcome == engine.REACHED, (migration, track)
         if migration.kind == SHARE_SERVER:
             assert_server_is_there(loop.manila, migration, world.goal)
+            continue
+        if migration.kind == SHARE_REPLICA:
+            assert_replica_is_there(loop.manila, migration, world.goal)
             continue
         share = loop.manila.shares[migration.id]
         if world.goal == COMPLETED:
@@ -462,7 +609,10 @@ def test_a_second_run_sends_nothing(world):
 
 
 @histories(200)
-@given(world=worlds(goals=(COMPLETED, COPIED)), kills=st.lists(st.integers(0, 12), max_size=4))
+@given(
+    world=worlds(goals=(COMPLETED, COPIED), replicas=FORWARD),
+    kills=st.lists(st.integers(0, 12), max_size=4),
+)
 def test_killed_at_any_poll_it_ends_where_it_would_have_ended(world, kills):
     """Invariant 9, with a rest for what is met copied: a complete shows after a second here."""
     world = replace(world, grace=10.0)
@@ -483,7 +633,7 @@ def test_killed_at_any_poll_it_ends_where_it_would_have_ended(world, kills):
 
 @histories(150)
 @given(
-    world=worlds(goals=(COMPLETED,), others=0),
+    world=worlds(goals=(COMPLETED,), replicas=FORWARD, others=0),
     kills=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6)), max_size=4),
 )
 def test_killed_between_two_requests(world, kills):
@@ -508,6 +658,7 @@ def test_killed_between_two_requests(world, kills):
     world=worlds(
         states=("copied by driver", "copied by host", "fresh"),
         servers=("copied", "fresh"),
+        replicas=("copied", "promoted", "alone", "not active"),
         goals=(COMPLETED,),
         others=0,
         interval=20.0,
@@ -540,7 +691,7 @@ def test_killed_while_a_manager_is_away(world, kills):
 
 
 @histories(60)
-@given(world=worlds(goals=(COMPLETED, COPIED), others=0), shift=st.floats(2, 100))
+@given(world=worlds(goals=(COMPLETED, COPIED), replicas=FORWARD, others=0), shift=st.floats(2, 100))
 def test_two_at_once(world, shift):
     """Two evacuations with the same plan, never within the second that Manila needs to act."""
     one = world.build()
@@ -594,7 +745,10 @@ def test_looks_are_for_what_begins_and_ends(world):
             assert not track.settled or others_end, (share_id, track)
             # What waits for its turn is looked at when somebody else begins or ended it.
             ours = track.ours or track.look or track.phase in MIGRATING | {STUCK}
-            began = loop.manila.shares[share_id].attempt > 0
+            if share_id in loop.manila.replicated:
+                began = bool(loop.manila.replicated[share_id].metadata)
+            else:
+                began = loop.manila.shares[share_id].attempt > 0
             assert ours or began or others_end, (share_id, track)
             # What copies is not looked at again, once it is known where to.
             steady = track.phase == COPYING and track.destination and track.ours and not track.look
@@ -606,13 +760,14 @@ def test_looks_are_for_what_begins_and_ends(world):
 
 
 def test_a_large_plan_at_work_costs_no_looks():
-    """300 that wait and two that copy: after the first reading nothing is looked at."""
-    world = World((("fresh", True, 0),) * 200, (("fresh", 2),) * 100, goal=COPIED)
+    """400 that wait and two that copy: after the first reading nothing is looked at."""
+    shares, servers = (("fresh", True, 0),) * 200, (("fresh", 2),) * 100
+    world = World(shares, servers, (("with another", 1),) * 100, goal=COPIED)
     loop = world.build()
     loop.run(1)
-    assert len(loop.looked[0]) == 200
+    assert len(loop.looked[0]) == 300
     loop.run(2)
     assert loop.looked[1:] == [set(), set()]
     reads = loop.manila.reads
     loop.poll()
-    assert loop.manila.reads - reads <= 3
+    assert loop.manila.reads - reads <= 5

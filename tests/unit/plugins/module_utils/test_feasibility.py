@@ -16,6 +16,7 @@ from ansible_collections.manila.migration.plugins.module_utils import (
     objectives,
     placement,
     plans,
+    replica_feasibility,
     server_feasibility,
 )
 from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
@@ -209,7 +210,15 @@ def test_all_blockers_of_a_share_at_once():
 def test_every_code_that_the_planner_uses_is_documented():
     # Two kinds of codes are put together.
     used = {"capability", *(f"not_{name}" for name in server_feasibility.CAPABILITIES)}
-    for module in (capacity, feasibility, server_feasibility, objectives, placement, plans):
+    for module in (
+        capacity,
+        feasibility,
+        server_feasibility,
+        replica_feasibility,
+        objectives,
+        placement,
+        plans,
+    ):
         with open(module.__file__, encoding="utf-8") as lines:
             used |= set(re.findall(r'Reason\(\s*"([a-z_]+)"', lines.read()))
     assert used == set(CODES)

@@ -37,7 +37,15 @@ def read(inventory, source="n@old"):
     return read_inventory(cloud, source), cloud.asked
 
 
-PLAIN = ["services", "instances", f"shares {OLD}", "shares migrating", "pools", "snapshots"]
+PLAIN = [
+    "services",
+    "instances",
+    f"shares {OLD}",
+    "shares migrating",
+    "pools",
+    "marked",
+    "snapshots",
+]
 
 
 def test_a_cloud_without_share_servers_is_asked_for_none():

@@ -239,7 +239,7 @@ def test_an_empty_pool_stays_empty():
     ("more", "why"),
     [
         ({"status": "error"}, "share share 2 can't move: its status is 'error', not 'available'"),
-        ({"has_replicas": True}, "it has replicas"),
+        ({"has_replicas": True}, "share share 2 has replicas, which stay where they are"),
     ],
 )
 def test_a_pool_with_something_that_cannot_move_is_not_emptied(more, why):

@@ -10,19 +10,26 @@ import pytest
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     DESTINATION,
     epoch,
+    observe_replica,
     observe_server,
     observe_servers,
     observe_share,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    LISTED,
+    MARK,
     Instance,
+    Mark,
     Share,
     ShareServer,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETED,
     COMPLETING,
+    MARKED,
+    MOVED,
     SHARE,
+    SHARE_REPLICA,
     SHARE_SERVER,
     Place,
     Target,
@@ -336,3 +343,125 @@ def test_what_is_read_of_all_servers(planned, servers, found):
     seen = observe_servers(planned, servers)
     assert [one.id for one in seen] == found
     assert seen == [observe_server(one, servers) for one in found]
+
+
+# -- replicas --------------------------------------------------------------------------------
+
+HERE, THERE, BESIDE = "n@old#p", "n@new#p", "n@other#p"
+MADE = Mark(HERE, THERE, "2026-05-04T12:00:00Z")
+
+
+def replicated(**more) -> Share:
+    marked = {MARK: str(MADE), **LISTED} if more.pop("marked", True) else {}
+    return Share("s", "name", 7, HERE, "available", metadata=marked, **more)
+
+
+def copy(host: str, text: str = "available in_sync", at: str = LATER) -> Instance:
+    status, state = text.split(" ")
+    return Instance(f"r-{host}", "s", host, status, replica_state=state, created_at=at)
+
+
+FIRST = copy(HERE, "available active", "2026-01-01T00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "task_state"),
+    [
+        ("available active", "creating out_of_sync", "replica_creating"),
+        ("available active", "available out_of_sync", "replica_out_of_sync"),
+        ("available active", "available in_sync", "replica_in_sync"),
+        ("available active", "available error", "replica_sync_error"),
+        ("available active", "error error", "replica_error"),
+        ("available active", "error_deleting error", "replica_error"),
+        ("available active", "deleting in_sync", "replica_cancelling"),
+        ("available active", "reverting in_sync", "replica_unclear"),
+        ("available active", "replication_change in_sync", "replica_promoting"),
+        # Both records change while it is promoted, one after the other.
+        ("available in_sync", "replication_change in_sync", "replica_promoting"),
+        ("available out_of_sync", "available active", "replica_promoted"),
+        ("error error", "available active", "replica_promoted"),
+        ("error_deleting error", "available active", "replica_promoted"),
+        ("deleting in_sync", "available active", "replica_removing"),
+        ("deleting in_sync", "available in_sync", "replica_removing"),
+        ("error_deleting error", "available in_sync", "replica_promoted"),
+        ("error active", "error in_sync", "replica_promotion_error"),
+        ("error in_sync", "error active", "replica_promotion_error"),
+        ("error active", "available in_sync", "replica_promotion_error"),
+    ],
+)
+def test_two_replicas_tell_what_is_done(old, new, task_state):
+    seen = observe_replica(replicated(), [copy(HERE, old, NOON), copy(THERE, new)], HERE, THERE)
+    assert (seen.kind, seen.host, seen.task_state) == (SHARE_REPLICA, HERE, task_state)
+    broken = task_state == "replica_promotion_error"
+    assert seen.status == ("error" if broken else "replicating")
+    assert seen.destination == (None if broken else THERE)
+    assert seen.leads == old.endswith(" active")
+    assert [one.id for one in seen.instances or ()] == [f"r-{HERE}", f"r-{THERE}"]
+    assert (seen.started_at, seen.copies) == (EPOCH + 100, 2)
+
+
+def test_a_replica_without_a_pool_is_ours_if_it_is_young():
+    seen = observe_replica(replicated(), [FIRST, copy("", "creating out_of_sync")], HERE, THERE)
+    assert (seen.task_state, seen.destination) == ("replica_scheduling", THERE)
+    seen = observe_replica(replicated(), [FIRST, copy("", "error error")])
+    assert seen.task_state == "replica_error"
+
+
+@pytest.mark.parametrize("at", [NOON.replace("12:00:00", "11:59:30"), None, "yesterday"])
+def test_a_replica_that_is_not_younger_than_the_mark_is_not_ours(at):
+    seen = observe_replica(replicated(), [FIRST, copy(THERE, at=at)], HERE, THERE)
+    assert (seen.task_state, seen.status, seen.host) == (MARKED, "available", HERE)
+    assert "already, which this migration has not made" in str(seen.obstacle)
+
+
+def test_clocks_may_differ_a_little():
+    seen = observe_replica(replicated(), [FIRST, copy(THERE, at="2026-05-04T11:59:57")])
+    assert seen.task_state == "replica_in_sync"
+
+
+def test_one_elsewhere_is_neither():
+    seen = observe_replica(replicated(), [FIRST, copy(BESIDE), copy(THERE)], HERE, THERE)
+    assert (seen.task_state, seen.copies) == ("replica_in_sync", 2)
+    assert seen.obstacle is None
+
+
+def test_a_second_one_in_the_pool_shows():
+    pair = [copy(THERE, at="2026-01-01T00:00:00"), copy(THERE)]
+    assert observe_replica(replicated(), [FIRST, *pair], HERE, THERE).copies == 3
+
+
+@pytest.mark.parametrize(
+    ("instances", "marked", "host", "task_state", "phase"),
+    [
+        ([FIRST], False, HERE, None, "idle"),
+        ([FIRST], True, HERE, MARKED, "cancelled"),
+        ([copy(THERE, "available active")], False, THERE, None, COMPLETED),
+        ([copy(THERE, "available active")], True, THERE, MOVED, COMPLETED),
+        ([copy(BESIDE, "available active"), copy(THERE)], True, THERE, MOVED, COMPLETED),
+        ([copy(BESIDE, "available active"), FIRST], False, HERE, None, "idle"),
+    ],
+)
+def test_at_rest(instances, marked, host, task_state, phase):
+    seen = observe_replica(replicated(marked=marked), instances, HERE, THERE)
+    assert (seen.host, seen.task_state, seen.copies) == (host, task_state, 1)
+    assert classify(seen, Target(THERE)) == phase
+    assert not seen.moving
+
+
+def test_what_was_moved_here_before_is_idle():
+    seen = observe_replica(replicated(), [copy(THERE, "available active")], THERE, BESIDE)
+    assert (seen.host, seen.task_state) == (THERE, MOVED)
+    assert classify(seen, Target(BESIDE)) == "idle"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a -> b since x", "n@a#p -> n@b#p", "n@a#p since x", "", "n@a -> n@b#p since x"],
+)
+def test_no_mark(text):
+    assert Mark.of({MARK: text}) is None
+
+
+def test_a_mark_with_blanks_in_its_pools():
+    mark = Mark("n@a#pool one", "n@b#pool since two", NOON)
+    assert Mark.of({MARK: str(mark)}) == mark

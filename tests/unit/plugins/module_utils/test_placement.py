@@ -478,19 +478,6 @@ def test_services_count():
     assert places(make_plan(replace(inventory, services=services), Request("n@old"))) == {"s1": ONE}
 
 
-def test_replicas_are_named_wherever_the_active_one_is():
-    for host in (OLD, ONE):
-        one = share(1, host=host, has_replicas=True)
-        two = {
-            "s1": [
-                instance(one, OLD, replica_state="in_sync"),
-                instance(one, ONE, replica_state="active"),
-            ]
-        }
-        plan = make_plan(world([one], instances=two), Request("n@old"))
-        assert reasons(plan) == {"s1": ["replicas"]}
-
-
 def test_leftovers_are_named():
     moved = share(1, host=ONE, task_state="migration_success")
     ghost = share(2)

@@ -656,7 +656,7 @@ def test_a_replica_moves_with_the_server_that_it_is_on():
     assert (entry["id"], entry["size_gb"]) == ("v1", 10)
     assert [(one["id"], one["source"]) for one in entry["shares"]] == [("s1", OLD)]
     plan = make_plan(tenants([one], [server(1)], instances=instances), SPLIT)
-    assert reasons(plan) == {"s1": ["replicas"]}
+    assert reasons(plan) == {"s1": ["replication_domain"]}
 
 
 # -- a plan in the middle of a run -----------------------------------------------------------

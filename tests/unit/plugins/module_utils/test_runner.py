@@ -83,6 +83,12 @@ class FakeCloud:
     def share_servers(self) -> list[ShareServer]:
         return []
 
+    def marked(self) -> list[Any]:
+        return []
+
+    def observe_replicas(self, planned: Any) -> tuple[dict[str, Observation], set[str]]:
+        return self.observe(planned)
+
     def services(self) -> list[Service]:
         return [Service("manila-share", host, "enabled", "up") for host in ("n@old", "n@new")]
 

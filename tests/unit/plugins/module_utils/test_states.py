@@ -257,7 +257,10 @@ def test_table_of_servers_has_no_other_rows():
     assert set(states.SERVER_STATES) == {row[0] for row in SERVER_ROWS}
     assert set(states.SERVER_STATES) <= set(states.SHARE_STATES)
     assert (
-        set(states.STATES) == set(states.RESTING) == set(states.MOVING) == {"share", "share_server"}
+        set(states.STATES)
+        == set(states.RESTING)
+        == set(states.MOVING)
+        == {"share", "share_server", "share_replica"}
     )
 
 
