@@ -137,6 +137,7 @@ class ConfigFiles:
     def _manila_backend(self, backend: Backend) -> dict[str, object]:
         common: dict[str, object] = {
             "share_backend_name": backend.name.upper(),
+            "backend_availability_zone": backend.zone,
             "driver_handles_share_servers": backend.kind == "servers",
             "sandbox_pools": ",".join(pool.option() for pool in backend.pools),
         }

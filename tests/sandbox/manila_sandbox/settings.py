@@ -47,6 +47,7 @@ class Backend:
     name: str
     kind: str  # "dummy", "servers", "mirrors" or "directory"
     pools: tuple[Pool, ...]
+    zone: str = ZONE
 
     @property
     def host(self) -> str:
@@ -66,7 +67,7 @@ class Backend:
 BACKENDS: tuple[Backend, ...] = (
     Backend("alpha", "dummy", (Pool("gold", 120),)),
     Backend("beta", "dummy", (Pool("gold", 60, reserved=5), Pool("silver", 40, ratio=2.0))),
-    Backend("gamma", "dummy", (Pool("gold", 200),)),
+    Backend("gamma", "dummy", (Pool("gold", 200),), zone="rack2"),
     Backend("servers1", "servers", (Pool("gold", 80), Pool("silver", 30))),
     Backend("servers2", "servers", (Pool("gold", 150), Pool("bronze", 20))),
     Backend("servers3", "servers", (Pool("gold", 100), Pool("silver", 40))),
