@@ -36,6 +36,9 @@ SERVERS1 = "sandbox@servers1"
 SERVERS2 = "sandbox@servers2"
 SERVERS3 = "sandbox@servers3"
 
+# Seconds to wait for what has to come: much, as that is free where nothing is wrong.
+PATIENCE = 300
+
 
 def sandbox(*arguments: str) -> str:
     """Run the sandbox's command."""
@@ -44,7 +47,7 @@ def sandbox(*arguments: str) -> str:
     return done.stdout
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Wait until a condition is true and return what it returned."""
     deadline = time.monotonic() + seconds
     while True:
@@ -131,7 +134,7 @@ class Manila:
         """Start the migration of a share server as another operator would."""
         self.api.share_servers.migration_start(server_id, host, False, False, False)
 
-    def await_server(self, server_id: str, task_state: str, seconds: float = 90) -> None:
+    def await_server(self, server_id: str, task_state: str, seconds: float = PATIENCE) -> None:
         """Wait for a step of a share server's migration."""
         wait_for(lambda: self.server(server_id).task_state == task_state, seconds)
 
@@ -152,7 +155,7 @@ class Manila:
         """Start a migration as another operator would."""
         self.api.shares.migration_start(share_id, pool, False, False, False, False, False, **more)
 
-    def await_task_state(self, share_id: str, state: str, seconds: float = 90) -> None:
+    def await_task_state(self, share_id: str, state: str, seconds: float = PATIENCE) -> None:
         """Wait for a step of a migration."""
         wait_for(lambda: self.share(share_id).task_state == state, seconds)
 
@@ -272,7 +275,11 @@ class Ansible:
 def migrate(**arguments: Any) -> dict[str, Any]:
     """A task of share_migration, impatient and allowed to fail."""
     return {
-        "manila.migration.share_migration": {"poll_interval": 0.5, "timeout": 120, **arguments},
+        "manila.migration.share_migration": {
+            "poll_interval": 0.5,
+            "timeout": PATIENCE,
+            **arguments,
+        },
         "ignore_errors": True,
     }
 

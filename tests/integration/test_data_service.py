@@ -446,7 +446,7 @@ def waits_for_a_copy_of_real_files(manila: Manila, ansible: Ansible, node: Node)
         )
     )
     evacuation.start()
-    manila.await_task_state(share, "data_copying_in_progress", 120)
+    manila.await_task_state(share, "data_copying_in_progress")
     refused = node.configure(data_service_check_hash=False)
     assert refused.returncode != 0
     assert "must not be restarted now" in refused.last["msg"] and share in refused.last["msg"]
@@ -481,7 +481,7 @@ def without_it_the_copy_breaks_and_can_be_cleaned_up(
     gate = Gate(source)
     files = listing(source)
     manila.api.shares.migration_start(share, FILES2, True, False, False, False, False)
-    manila.await_task_state(share, "data_copying_in_progress", 120)
+    manila.await_task_state(share, "data_copying_in_progress")
     wait_for(lambda: len(node.mounted()) == 2)
 
     # The same play, its restart made by somebody who doesn't ask.
@@ -501,7 +501,7 @@ def without_it_the_copy_breaks_and_can_be_cleaned_up(
     gate = Gate(source)
     files = listing(source)
     manila.api.shares.migration_start(share, FILES2, True, False, False, False, False)
-    manila.await_task_state(share, "data_copying_in_progress", 120)
+    manila.await_task_state(share, "data_copying_in_progress")
     left = wait_for(
         lambda: sorted(one for one in node.mounted() if instance_of(one, manila, share))
     )

@@ -152,7 +152,7 @@ def test_check_mode_of_the_playbook_sends_nothing(manila: Manila, ansible: Ansib
 def test_a_cancel_with_something_just_begun(manila: Manila, ansible: Ansible) -> None:
     share = manila.create("one", ALPHA)
     sandbox("stop", "manila-scheduler")
-    wait_for(lambda: any(one.state != "up" for one in manila.api.services.list()), 60)
+    wait_for(lambda: any(one.state != "up" for one in manila.api.services.list()))
     manila.start(share, GAMMA)  # stays migration_starting, to where is not known
     try:
         stuck = ansible.evacuate("cancel")
@@ -272,7 +272,7 @@ def test_closed_window_and_dead_service_are_waited_for(manila: Manila, ansible: 
 
     sandbox("stop", "manila-share@gamma", "--signal", "KILL")
     try:
-        wait_for(lambda: service(manila, "sandbox@gamma").state == "down", 90)
+        wait_for(lambda: service(manila, "sandbox@gamma").state == "down")
         status = ansible.evacuate("status")
         waiting = result_of(ansible, status)["migrations"][0]["waiting_for"]
         assert waiting["code"] == "service_down" and "sandbox@gamma" in waiting["message"]

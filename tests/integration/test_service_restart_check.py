@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import ALPHA, BETA, SANDBOX, Ansible, Manila, sandbox
+from conftest import ALPHA, BETA, PATIENCE, SANDBOX, Ansible, Manila, sandbox
 
 
 def check(binary: str, host: str | None = None, **more: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def test_a_driver_assisted_migration(manila: Manila, ansible: Ansible) -> None:
         check("manila-share", "sandbox@gamma"),
         check("manila-share", "sandbox@alpha", wait=True, timeout=0),
         {"ansible.builtin.shell": in_a_while, "async": 60, "poll": 0},
-        check("manila-share", "sandbox@alpha", wait=True, timeout=120),
+        check("manila-share", "sandbox@alpha", wait=True, timeout=PATIENCE),
     ).results
     assert codes(source) == codes(destination) == codes(node) == ["completing"]
     assert "share projects" in source["blockers"][0]["message"]

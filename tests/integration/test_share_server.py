@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import SERVERS1, SERVERS2, SERVERS3, Ansible, Manila, sandbox, wait_for
+from conftest import PATIENCE, SERVERS1, SERVERS2, SERVERS3, Ansible, Manila, sandbox, wait_for
 
 
 def move(server: str, **arguments: Any) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def move(server: str, **arguments: Any) -> dict[str, Any]:
         "manila.migration.share_server_migration": {
             "share_server": server,
             "poll_interval": 0.5,
-            "timeout": 120,
+            "timeout": PATIENCE,
             **arguments,
         },
         "ignore_errors": True,
@@ -31,7 +31,7 @@ def repair(server: str, **arguments: Any) -> dict[str, Any]:
         "manila.migration.migration_repair": {
             "share_server": server,
             "poll_interval": 0.5,
-            "timeout": 60,
+            "timeout": PATIENCE,
             **arguments,
         },
         "ignore_errors": True,
