@@ -292,7 +292,8 @@ def test_what_is_always_said():
     assert found == {DRIVER: ALWAYS[DRIVER] | {"fallback"}, HOST: ALWAYS[HOST]}
     # Whoever asks for something that only drivers can do gets no other migration.
     assert warned(stock(), preserve_metadata=True)[DRIVER] == ALWAYS[DRIVER]
-    assert warned(stock(), writable=True, nondisruptive=True)[DRIVER] == {"driver_unknown"}
+    promised = warned(stock(), writable=True, nondisruptive=True)
+    assert promised == {DRIVER: {"driver_unknown"}, HOST: ALWAYS[HOST]}
 
 
 VENDORS = [pool(one, able={"vendor_name": one}) for one in (OLD, ONE)]
@@ -315,6 +316,7 @@ OTHER = replace(DATA, host="m")
         ([], [], {"data_services": (DATA, replace(OTHER, state="down", status="disabled"))}, {}),
         ([], ["data_service_disabled"], {"data_services": (DISABLED,)}, {}),
         ([], [], {"data_services": (replace(DATA, state="down"),)}, {}),
+        ([], [], {"data_services": tuple(replace(one, state="down") for one in (DATA, OTHER))}, {}),
         ([], ["data_access_rule"], {}, {"details": Details(rules=[NFS_RULE])}),
         ([], [], {}, {"details": Details(rules=[replace(NFS_RULE, access_to="192.0.2.0/24")])}),
         (["encryption"], ["encryption"], {"one": share(1, is_encrypted=True)}, {}),
