@@ -158,6 +158,14 @@ def test_those_of_others_count_too():
     assert waits_for(loop) == "slot"
 
 
+def test_one_that_waits_for_its_removal_only_is_not_at_work():
+    loop = story(number=2, goal=COPIED, max_parallel=1)
+    share = loop.manila.replicate("s1", mark(loop), "available:active")
+    share.replicas[0].state = "in_sync"
+    loop.plan.pop()
+    assert wants(loop) == [("start", "s0")]
+
+
 # -- what is ours ----------------------------------------------------------------------------
 
 
