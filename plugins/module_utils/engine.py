@@ -646,9 +646,10 @@ def _advance_completed(limits: Limits, track: Track) -> Track:
     if limits.goal == CANCELLED:
         if track.ours:
             return _fail(track, "The migration was completed before it could be cancelled.")
-        return replace(track, outcome=REACHED)
-    if track.ours or track.task_state == MOVED:
-        return replace(track, ours=True, want=VERIFY)
+    elif track.ours:
+        return replace(track, want=VERIFY)
+    if track.task_state == MOVED:
+        return replace(track, want=VERIFY)  # its mark is still there
     return replace(track, outcome=REACHED)
 
 
@@ -1126,7 +1127,7 @@ def after(
             track = _waits(replace(track, held=held), Reason("snapshots", message), held[1])
     elif action.verb == VERIFY:
         moved = track.phase == COMPLETED
-        ended_at = track.completed_at if moved else track.since
+        ended_at = (track.completed_at or track.met_at) if moved else track.since
         track = replace(track, look=True)
         if moved:
             track = replace(track, facts_after=found or track.facts_after)

@@ -414,7 +414,7 @@ class Loop:
                 self._demand(7, share.rules == RULES, where + f"its rules are {share.rules}")
                 bad = set(share.snapshots.values()) - {"available"}
                 self._demand(7, not bad, where + f"its snapshots are {bad}")
-            if track.ours:
+            if track.ours or track.task_state == MOVED:
                 self._demand(7, not share.metadata, where + f"it is marked, {share.metadata}")
         elif track.phase == COPIED:
             self._demand(7, new and new.content == 1.0, where + f"the new one is {new}")

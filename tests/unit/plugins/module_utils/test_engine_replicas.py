@@ -409,8 +409,9 @@ def test_killed_between_promotion_and_removal(goal):
     assert sent(loop) == [("remove", "s0"), ("unmark", "s0")]
 
 
-def test_killed_before_the_mark_was_removed():
-    loop = story(NEW, goal=COMPLETED)
+@pytest.mark.parametrize("goal", engine.GOALS)
+def test_killed_before_the_mark_was_removed(goal):
+    loop = story(NEW, goal=goal)
     loop.manila.mark("s0", mark(loop), FOREIGNER)
     assert ends(loop) == (REACHED, "")
     assert sent(loop) == [("unmark", "s0")]
