@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
@@ -17,8 +18,10 @@ from ansible_collections.manila.migration.plugins.module_utils.observation impor
     observe_share,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Instance,
     Pool,
     Reason,
+    Service,
     Share,
     ShareType,
 )
@@ -33,6 +36,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Target,
     classify,
 )
+from ansible_collections.manila.migration.plugins.module_utils.wording import listed
 
 if TYPE_CHECKING:
     from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
@@ -42,15 +46,25 @@ class Load(NamedTuple):
     """What comes to a pool and is not in its figures yet.
 
     ``committed_gb`` is the size of the shares, ``written_gb`` the part of it that will really be
-    taken from the free space.
+    taken from the free space.  ``spare_gb`` must be left of it when all have come, or the scheduler
+    refuses the one that starts last, whichever that is.
     """
 
     committed_gb: float = 0
     written_gb: float = 0
+    spare_gb: float = -math.inf
 
     def plus(self, other: Load) -> Load:
         """Both together."""
-        return Load(self.committed_gb + other.committed_gb, self.written_gb + other.written_gb)
+        return Load(
+            self.committed_gb + other.committed_gb,
+            self.written_gb + other.written_gb,
+            max(self.spare_gb, other.spare_gb),
+        )
+
+    def started(self) -> Load:
+        """The same for what the scheduler has let in already."""
+        return self._replace(spare_gb=-math.inf)
 
 
 NOTHING = Load()
@@ -125,6 +139,72 @@ def capacity_invalid(
             "Manila's scheduler wants 1 or more",
         )
     return None
+
+
+def breaks_scheduler(pool: Pool, from_snapshot: bool = False) -> bool:
+    """Whether the scheduler fails at the figures of ``pool``, instead of leaving it out.
+
+    scheduler/filters/capacity.py.
+    """
+    total, free = pool.total_gb, pool.free_gb
+    if free in ("unknown", "None"):
+        return False
+    if total == "unknown":
+        return isinstance(free, str) and not _reserved(pool, from_snapshot)
+    return isinstance(total, str) or (total > 0 and isinstance(free, str))
+
+
+def scheduler_fails(
+    pools: Iterable[Pool],
+    services: Mapping[str, Service],
+    zone: str | None,
+    from_snapshot: bool = False,
+) -> Reason | None:
+    """Why the scheduler lets nothing into any pool of the availability zone ``zone``, or None.
+
+    ``services`` are those of manila-share, by ``host@backend``.  Before the scheduler looks at the
+    destination that it was asked for, it calculates with all pools of the destination's zone whose
+    services are up and enabled (scheduler/drivers/filter.py, host_passes_filters).
+    """
+    breaking = [
+        pool.name
+        for pool in pools
+        if breaks_scheduler(pool, from_snapshot)
+        for service in [services.get(pool.backend)]
+        if service and service.enabled and service.alive and service.zone == zone
+    ]
+    if not breaking:
+        return None
+    return Reason(
+        "capacity_invalid",
+        f"{listed(sorted(breaking), 'pool')}: Manila's scheduler can't calculate with the "
+        f"capacities that are reported, and so it fails for all pools of the availability zone "
+        f"{zone}: disable the service of that back end until its driver is mended",
+    )
+
+
+def with_promises(
+    pools: Iterable[Pool], instances: Iterable[Instance], sizes: Mapping[str, int]
+) -> list[Pool]:
+    """The pools, with what thin ones have promised where their drivers don't report it.
+
+    scheduler/host_manager.py adds up the sizes of the shares that have an instance in the pool.
+    It counts instances that were deleted long ago, too, as long as their shares exist elsewhere
+    (db/sqlalchemy/api.py, share_instance_sizes_sum_by_host); those nobody can see.  ``instances``
+    are all of the cloud, ``sizes`` those of all shares, by ID.
+    """
+    sums: dict[str, int] = {}
+    for one in instances:
+        sums[one.host] = sums.get(one.host, 0) + sizes.get(one.share_id, 0)
+    return [
+        replace(pool, provisioned_gb=sums.get(pool.name, 0)) if hides_promises(pool) else pool
+        for pool in pools
+    ]
+
+
+def hides_promises(pool: Pool) -> bool:
+    """Whether the scheduler has to add up what a pool has promised."""
+    return pool.thin_provisioning and pool.provisioned_gb is None
 
 
 def headroom(
@@ -202,8 +282,8 @@ def _reserved(pool: Pool, from_snapshot: bool) -> float:
 def _provisioned(pool: Pool) -> float:
     """What a thin pool has promised so far.
 
-    Where a driver doesn't say, the scheduler adds up the instances in its database
-    (scheduler/host_manager.py): what is allocated comes next to that, and what is used.
+    Where a driver doesn't say, and nobody added up (``with_promises``), what is allocated comes
+    next to that, and what is used.
     """
     if pool.provisioned_gb is not None:
         return pool.provisioned_gb
@@ -276,7 +356,7 @@ class Room:
         self.name = pool.name
         self.load = load
         self._begun = load
-        self._holds: dict[tuple[bool, bool], float] = {}
+        self._holds: dict[tuple[bool, bool, float], float] = {}
         self._promised = pool.provisioned_gb if pool.thin_provisioning else None
         self.total = None if isinstance(pool.total_gb, str) else max(pool.total_gb, 0)
         self.used = (
@@ -284,30 +364,56 @@ class Room:
             if self.total is None or isinstance(pool.free_gb, str)
             else self.total - pool.free_gb
         )
-        self._may_promise = (self.total or 0) * max(1, pool.max_over_subscription_ratio)
+        self._ratio = (
+            max(1, pool.max_over_subscription_ratio)
+            if self.total is not None and pool.thin_provisioning
+            else 1
+        )
+        self._may_promise = (self.total or 0) * self._ratio
+        self._reserved = {
+            from_snapshot: (self.total or 0) * (_reserved(pool, from_snapshot) / 100)
+            for from_snapshot in (False, True)
+        }
 
     def holds(self, claim: Claim, more: Load = NOTHING) -> float:
-        """The largest share like ``claim`` for which there is room beside ``more``, in GiB."""
+        """The largest share like ``claim`` for which there is room beside ``more``, in GiB.
+
+        In whatever order they start: what counts as room for one must not be needed by another.
+        """
         if more != NOTHING:
             return self._headroom(claim, self.load.plus(more))
-        key = claim.thin, claim.from_snapshot
+        key = claim.thin, claim.from_snapshot, claim.written
         room = self._holds.get(key)
         if room is None:
             room = self._holds[key] = self._headroom(claim, self.load)
         return room
 
     def _headroom(self, claim: Claim, load: Load) -> float:
-        return headroom(
+        free = self.pool.free_gb
+        last = headroom(
             self.pool, claim.share_type, load.committed_gb, claim.from_snapshot, load.written_gb
         )
+        part = self._part(claim)
+        if isinstance(free, str) or load.spare_gb == -math.inf or not part:
+            return last
+        first = free - load.written_gb - load.spare_gb
+        return max(0, min(last, math.floor(first / part)))
 
     def takes(self, claim: Claim) -> Load:
         """What comes to the pool with a share.
 
         Of its free space the written part, if type and pool are thin, or else all of it.
         """
-        thin = claim.thin and self.pool.thin_provisioning
-        return Load(claim.size_gb, claim.size_gb * claim.written if thin else claim.size_gb)
+        size_gb = needed = claim.size_gb
+        reserved = self._reserved[claim.from_snapshot]
+        part = self._part(claim)
+        if claim.thin:
+            # Of the free space whole GiB count, times the ratio: see ``headroom``.
+            needed = math.ceil(size_gb / self._ratio)
+        return Load(size_gb, size_gb * part, reserved + (needed - size_gb * part))
+
+    def _part(self, claim: Claim) -> float:
+        return claim.written if claim.thin and self.pool.thin_provisioning else 1.0
 
     def add(self, load: Load) -> None:
         """Count something in."""
@@ -438,7 +544,8 @@ def _add_shares(inventory: Inventory, rooms: Mapping[str, Room]) -> None:
             continue
         types = [one.share_type_id or "" for one in instances if one.host == room.name]
         share_type = inventory.share_types.get(types[0])
-        load = room.takes(claim_for(share, share.host, share_type, inventory.pools_by_name))
+        claim = claim_for(share, share.host, share_type, inventory.pools_by_name)
+        load = room.takes(claim).started()
         if share.task_state not in _NOT_THERE_YET:
             load = Load(0, load.written_gb if room.pool.thin_provisioning else 0)
         room.add(load)
@@ -466,7 +573,7 @@ def _add_servers(inventory: Inventory, rooms: Mapping[str, Room]) -> dict[str, s
         arrived = seen.task_state not in _NOT_THERE_YET
         for claim, room in zip(claims, settle(claims, targets, arrived).rooms):
             places[claim.share_id] = room.name
-            load = room.takes(claim)
+            load = room.takes(claim).started()
             if arrived:
                 thin = room.pool.thin_provisioning
                 load = Load(

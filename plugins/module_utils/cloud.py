@@ -816,15 +816,17 @@ def _share_network(body: Mapping[str, Any]) -> ShareNetwork:
 def _pool(body: Mapping[str, Any]) -> Pool:
     has = body.get("capabilities") or {}
     thin = has.get("thin_provisioning", False)
+    ratio = _number(has.get("max_over_subscription_ratio"))
     return Pool(
         name=body["name"],
-        total_gb=_capacity(has.get("total_capacity_gb")),
-        free_gb=_capacity(has.get("free_capacity_gb")),
+        total_gb=_capacity(has.get("total_capacity_gb", "unknown")),
+        free_gb=_capacity(has.get("free_capacity_gb", "unknown")),
         provisioned_gb=_number(has.get("provisioned_capacity_gb")),
         allocated_gb=_number(has.get("allocated_capacity_gb")),
         reserved_percentage=_number(has.get("reserved_percentage")) or 0,
         reserved_snapshot_percentage=_number(has.get("reserved_snapshot_percentage")) or 0,
-        max_over_subscription_ratio=_number(has.get("max_over_subscription_ratio")) or 1.0,
+        # The scheduler has a default of its own, 20 unless configured: this one is never too much.
+        max_over_subscription_ratio=1.0 if ratio is None else ratio,
         thin_provisioning=True in (thin if isinstance(thin, list) else [thin]),
         capabilities=dict(has),
     )
@@ -849,9 +851,7 @@ def _service(body: Mapping[str, Any], now: float) -> Service:
 
 def _capacity(value: Any) -> Capacity:
     number = _number(value)
-    if number is not None:
-        return number
-    return "infinite" if value == "infinite" else "unknown"
+    return str(value) if number is None else number
 
 
 def _number(value: Any) -> float | None:

@@ -23,6 +23,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ansible_collections.manila.migration.plugins.module_utils.affinity import (
+    AFFINITY_KEYS,
+    affinity_blockers,
+)
 from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     NOTHING,
     Load,
@@ -170,9 +174,6 @@ CODES: dict[str, str] = {
 SCHEDULER_DOWN = Reason(
     "scheduler_down", "no manila-scheduler is up and enabled, and only it knows the pools"
 )
-
-AFFINITY_KEYS = ("__affinity_same_host", "__affinity_different_host")
-"""Metadata that the scheduler reads as hints: scheduler/drivers/filter.py."""
 
 
 @dataclass(frozen=True)
@@ -801,7 +802,7 @@ def mechanism_blockers(
     if migration.destination is None:
         return found
     if details is not None:
-        found += _affinity_blockers(share, migration.destination, details)
+        found += affinity_blockers(share.metadata, migration.destination, details.neighbours)
     return found + _destination_blockers(
         inventory, share, share_type, migration.destination, options, mechanism, loads
     )
@@ -943,37 +944,6 @@ def _qos_blockers(
             "such QoS type",
         )
     ]
-
-
-def _affinity_blockers(share: Share, destination: str, details: Details) -> list[Reason]:
-    """scheduler/filters/affinity.py: whole pools, and all instances of the others."""
-    found = []
-    for key, same in zip(AFFINITY_KEYS, (True, False)):
-        hint = share.metadata.get(key)
-        if not hint:
-            continue
-        others = hint.split(",")
-        gone = [one for one in others if not details.neighbours.get(one)]
-        places = [set(details.neighbours.get(one, ())) for one in others]
-        where = set.intersection(*places) if same else set.union(*places)
-        if gone:
-            found.append(
-                Reason(
-                    "affinity",
-                    f"it has the hint {key} = {hint}, and the scheduler refuses every pool as there "
-                    f"is no share {some(gone)}",
-                )
-            )
-        elif (destination in where) != same:
-            at = f"at {some(sorted(where))}" if where else "at no pool together"
-            found.append(
-                Reason(
-                    "affinity",
-                    f"it must {'' if same else 'not '}be in one pool with {some(others)} ({key}), "
-                    f"which {'is' if len(others) == 1 else 'are'} {at}",
-                )
-            )
-    return found
 
 
 def mechanism_warnings(

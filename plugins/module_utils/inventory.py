@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ansible_collections.manila.migration.plugins.module_utils.affinity import named_in_hints
+from ansible_collections.manila.migration.plugins.module_utils.capacity import (
+    hides_promises,
+    with_promises,
+)
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     DATA,
     SCHEDULER,
@@ -61,13 +66,19 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
     several = {one.id for one in migrating} | {
         one.id for one in shares.values() if one.has_replicas or one.status != "available"
     }
+    # And those of the shares that one of them has to be near, or far from.
+    several |= {named for one in shares.values() for named in named_in_hints(one.metadata)}
     instances = _by_share(at_source)
-    if several:
-        instances.update((share_id, []) for share_id in several)
-        for instance in cloud.instances():
-            if instance.share_id in several:
-                instances[instance.share_id].append(instance)
     pools = cloud.pools() if scheduler_up else []
+    adding_up = any(map(hides_promises, pools))
+    everywhere = cloud.instances() if several or adding_up else []
+    instances.update((share_id, []) for share_id in several)
+    for instance in everywhere:
+        if instance.share_id in several:
+            instances[instance.share_id].append(instance)
+    if adding_up:
+        everything = [*cloud.shares(), *cloud.soft_deleted_shares()]
+        pools = with_promises(pools, everywhere, {one.id: one.size_gb for one in everything})
     # A back end may be left with nothing but share servers, and others may send theirs there.
     servers: list[ShareServer] = []
     if any(map(handles_servers, pools)) or any(one.share_server_id for one in at_source):

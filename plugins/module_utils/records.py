@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Union
 
 Capacity = Union[float, str]
-"""GiB, or what a driver says instead: ``unknown`` or ``infinite``."""
+"""GiB, or what a driver says instead: ``unknown``, or what nobody can calculate with."""
 
 
 def backend_of(host: str) -> str:

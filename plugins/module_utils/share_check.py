@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.manila.migration.plugins.module_utils.affinity import named_in_hints
 from ansible_collections.manila.migration.plugins.module_utils.capacity import under_way
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Cloud,
@@ -17,7 +18,6 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
-    AFFINITY_KEYS,
     DRIVER,
     HOST,
     Details,
@@ -122,12 +122,11 @@ def _quotas(cloud: Cloud, share: Share, options: Options) -> dict[str, dict[str,
 def _neighbours(cloud: Cloud, share: Share) -> dict[str, list[str]]:
     """Where the shares are that affinity hints name."""
     found: dict[str, list[str]] = {}
-    for key in AFFINITY_KEYS:
-        for other in filter(None, share.metadata.get(key, "").split(",")):
-            try:
-                found[other] = [one.host for one in cloud.instances_of(other)]
-            except NotFound:
-                found[other] = []
+    for other in filter(None, sorted(named_in_hints(share.metadata))):
+        try:
+            found[other] = [one.host for one in cloud.instances_of(other)]
+        except NotFound:
+            found[other] = []
     return found
 
 

@@ -165,5 +165,8 @@ class Database:
             "DELETE FROM project_user_quotas",
             "DELETE FROM project_share_type_quotas",
             "UPDATE services SET disabled=0, disabled_reason=NULL",
+            # what drivers/fake_backends.py left, if it was killed
+            "DELETE FROM services WHERE host LIKE 'fake-%'",
+            "DELETE FROM availability_zones WHERE name LIKE 'fake-%'",
         ]
         self.execute(";\n".join(["BEGIN", *statements, "COMMIT"]) + ";\n", "manila")

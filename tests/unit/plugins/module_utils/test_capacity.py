@@ -17,18 +17,23 @@ from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     Claim,
     Load,
     Room,
+    breaks_scheduler,
     capacity_invalid,
     claims_aboard,
     fits,
     headroom,
+    hides_promises,
+    scheduler_fails,
     settle,
     under_way,
+    with_promises,
     written_part,
 )
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
     Pool,
+    Service,
     Share,
     ShareServer,
     ShareType,
@@ -241,6 +246,65 @@ def test_a_share_server_brings_what_the_pools_of_its_destination_do_not_report(
         assert under_way(replace(inventory, servers=servers)) == ({}, {})
 
 
+# -- what keeps the scheduler from calculating ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "reserved", "breaks"),
+    [
+        (100, 50, 5, False),
+        (100, "unknown", 5, False),
+        ("infinite", "unknown", 5, False),  # it looks no further
+        ("infinite", "None", 5, False),
+        (100, "None", 5, False),  # refused, for this pool only
+        (100, "infinite", 5, True),
+        (100, "inf", 5, True),
+        ("infinite", 50, 5, True),
+        ("None", 50, 5, True),
+        (0, "infinite", 5, False),
+        ("unknown", 50, 5, False),
+        ("unknown", "infinite", 5, False),
+        ("unknown", "infinite", 0, True),
+    ],
+)
+def test_figures_that_break_the_scheduler(total, free, reserved, breaks):
+    pool = Pool("n@b#p", total, free, reserved_percentage=reserved)
+    assert breaks_scheduler(pool) is breaks
+    assert not breaks or capacity_invalid(pool, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("service", "fails"),
+    [
+        (Service("manila-share", "n@b", "enabled", "up", zone="east"), True),
+        (Service("manila-share", "n@b", "enabled", "up", zone="west"), False),
+        (Service("manila-share", "n@b", "disabled", "up", zone="east"), False),
+        (Service("manila-share", "n@b", "enabled", "up", fresh=False, zone="east"), False),
+        (None, False),
+    ],
+)
+def test_a_pool_breaks_the_scheduler_for_its_zone(service, fails):
+    pools = [POOL, Pool("n@b#p", 100, "infinite")]
+    services = {"n@b": service} if service else {}
+    reason = scheduler_fails(pools, services, "east")
+    assert (reason is not None) is fails
+    if reason:
+        assert reason.code == "capacity_invalid"
+        assert "n@b#p" in reason.message and "zone east" in reason.message
+    assert scheduler_fails([POOL], services, "east") is None
+
+
+def test_promises_that_are_not_reported_are_the_sizes_of_the_shares():
+    thin = Pool("n@b#thin", 100, 90, thin_provisioning=True, allocated_gb=10)
+    pools = [POOL, thin, replace(thin, name="n@b#told", provisioned_gb=3)]
+    copies = [Instance("i", one, thin.name, "available") for one in ("a", "b", "unlisted")]
+    copies += [Instance("i", "a", "n@b#told", "migrating_to"), Instance("i", "b", TARGET, "error")]
+    first, second, third = with_promises(pools, copies, {"a": 30, "b": 50})
+    assert (first, second.provisioned_gb, third.provisioned_gb) == (POOL, 80, 3)
+    assert [hides_promises(one) for one in pools] == [False, True, False]
+    assert headroom(second, PLAIN) == 20
+
+
 # -- rooms -----------------------------------------------------------------------------------
 
 
@@ -278,6 +342,71 @@ def test_what_has_arrived_needs_no_room_again():
     settled = settle([claim(50), claim(5, "old@b#other")], rooms(gold=1, iron=3), arrived=True)
     assert [room.name for room in settled.rooms] == ["new@b#gold", "new@b#iron"]
     assert settled.lacking == []
+
+
+@pytest.mark.parametrize(
+    ("pool", "first", "then"),
+    [
+        # What is reserved for shares from snapshots has to be left for one that starts last.
+        (
+            Pool("p", 100, 40, reserved_snapshot_percentage=20),
+            claim(10)._replace(from_snapshot=True),
+            {"like it": 10, "other": 10},
+        ),
+        (Pool("p", 100, 40, reserved_percentage=20), claim(10), {"like it": 10, "other": 10}),
+        # A thin one of 20 GiB needs 10 GiB of free space when it starts.
+        (
+            replace(THIN, provisioned_gb=0, free_gb=30),
+            claim(20)._replace(written=0.25),
+            {"like it": 50, "other": 20},
+        ),
+    ],
+)
+def test_what_has_a_place_keeps_it_in_whatever_order_shares_start(pool, first, then):
+    room = Room(pool)
+    room.add(room.takes(first))
+    thick = claim(1)._replace(share_type=typed(thin_provisioning="False"), thin=False)
+    assert (room.holds(first._replace(size_gb=1)), room.holds(thick)) == tuple(then.values())
+
+
+shares_wanted = st.tuples(
+    st.integers(1, 30), st.booleans(), st.booleans(), st.sampled_from([0.25, 0.5, 1])
+)
+
+
+@given(
+    st.lists(shares_wanted, min_size=3, max_size=8),
+    st.integers(30, 80),
+    st.sampled_from([0, 20]),
+    st.sampled_from([0, 10, 33]),
+    st.sampled_from([None, 1, 1.5, 2, 20]),
+)
+def test_what_finds_room_is_let_in_even_if_it_starts_last(
+    wanted, free, reserved, snapshot_reserved, ratio
+):
+    pool = Pool(
+        "p",
+        100,
+        free,
+        100 - free,
+        reserved_percentage=reserved,
+        reserved_snapshot_percentage=snapshot_reserved,
+        thin_provisioning=ratio is not None,
+        max_over_subscription_ratio=ratio or 1,
+    )
+    room, placed = Room(pool), []
+    for size, thick, from_snapshot, written in wanted:
+        kind = typed(thin_provisioning=str(not thick))
+        one = Claim("s", size, "old@b#p", kind, not thick, from_snapshot, written)
+        if room.holds(one) >= size:
+            room.add(room.takes(one))
+            placed.append(one)
+    for number, one in enumerate(placed):
+        load = NOTHING
+        for other in placed[:number] + placed[number + 1 :]:
+            load = load.plus(room.takes(other))
+        figures = load.committed_gb, one.from_snapshot, load.written_gb
+        assert headroom(pool, one.share_type, *figures) >= one.size_gb
 
 
 def test_a_room_remembers_what_was_there_before_anything_was_placed():

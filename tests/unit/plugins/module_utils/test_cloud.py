@@ -672,6 +672,7 @@ def test_pools(session):
         "thin_provisioning": [True, False],
     }
     bare = {"total_capacity_gb": "infinite", "free_capacity_gb": float("inf")}
+    bare["max_over_subscription_ratio"] = 0  # no default: the scheduler refuses it
     pools = [{"name": OLD, "capabilities": has}, {"name": NEW, "capabilities": bare}, {"name": "x"}]
     session.expect("GET", "/scheduler-stats/pools/detail", {"pools": pools})
     first, second, third = open_door(session).pools()
@@ -679,7 +680,8 @@ def test_pools(session):
     assert (first.reserved_percentage, first.max_over_subscription_ratio) == (5, 20.0)
     assert first.thin_provisioning
     assert first.backend == "node@old"
-    assert (second.total_gb, second.thin_provisioning) == ("infinite", False)
+    assert (second.total_gb, second.free_gb) == ("infinite", "inf")
+    assert (second.max_over_subscription_ratio, second.thin_provisioning) == (0, False)
     assert (third.total_gb, third.free_gb, third.max_over_subscription_ratio) == (
         "unknown",
         "unknown",

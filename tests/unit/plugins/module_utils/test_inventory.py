@@ -55,6 +55,23 @@ def test_a_cloud_without_share_servers_is_asked_for_none():
     assert list(found.instances) == ["s1"]
 
 
+def test_what_thin_pools_do_not_report_is_added_up():
+    thin = pool(ONE, thin_provisioning=True)
+    shares = [share(1), share(2, 7, ONE), share(3, 5, ONE, is_soft_deleted=True)]
+    found, asked = read(world(shares, pools=[pool(OLD), thin]))
+    assert found.pools_by_name[ONE].provisioned_gb == 12
+    assert asked == [*PLAIN[:5], "instances", "shares ", "deleted", *PLAIN[5:], "share_types"]
+
+
+def test_where_the_shares_are_that_a_hint_names():
+    hints = {"__affinity_different_host": "s2,s9"}
+    found, asked = read(world([share(1, metadata=hints), share(2, host=ONE), share(3, host=TWO)]))
+    assert [one.host for one in found.instances["s2"]] == [ONE]
+    assert found.instances["s9"] == []
+    assert "s3" not in found.instances
+    assert asked.count("instances") == 2
+
+
 def test_a_source_without_share_servers_in_a_cloud_that_has_some_costs_one_request_more():
     pools = [pool(OLD), *SERVER_POOLS[2:]]
     inventory = tenants([share(1)], [server(1, "n@one")], pools, grouped_servers={"v1"})
