@@ -24,13 +24,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ansible_collections.manila.migration.plugins.module_utils.affinity import (
-    AFFINITY_KEYS,
     affinity_blockers,
 )
 from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     NOTHING,
     Load,
     fits,
+    scheduler_fails,
     under_way,
 )
 from ansible_collections.manila.migration.plugins.module_utils.data_service import (
@@ -63,7 +63,6 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Observation,
 )
 from ansible_collections.manila.migration.plugins.module_utils.wording import (
-    listed,
     many,
     some,
 )
@@ -139,7 +138,7 @@ CODES: dict[str, str] = {
     "no_cancel": "The driver can't cancel the migration.",
     "no_progress": "The driver can't tell how far the migration is.",
     "leftover_destination": "A share server is left of a migration that failed or was cancelled.",
-    "affinity": "The share has an affinity hint: a warning where it is not looked at.",
+    "affinity": "An affinity hint of the share keeps it out of the pool.",
     "capacity_unknown": "A pool is used that does not report its capacity.",
     "filter_function": "A pool is used whose driver filters by a function of its own.",
     "driver_unknown": "Whether the driver can do it only the driver knows; Manila asks it after the start.",
@@ -217,19 +216,6 @@ class Inventory:
     def pools_by_name(self) -> Mapping[str, Pool]:
         """The pools, to be found."""
         return {one.name: one for one in self.pools}
-
-    @cached_property
-    def poison(self) -> Mapping[str, Sequence[str]]:
-        """The pools of each zone with whose figures the scheduler can't calculate.
-
-        It calculates with every pool of the zone before it looks at the one that is wanted.
-        """
-        found: dict[str, list[str]] = {}
-        for name, pool in sorted(self.pools_by_name.items()):
-            service = self.services.get(pool.backend)
-            if pool.free_gb == "infinite" and service and service.enabled and service.alive:
-                found.setdefault(service.zone or "", []).append(name)
-        return found
 
     @cached_property
     def on_servers(self) -> Mapping[str, Sequence[Instance]]:
@@ -576,7 +562,7 @@ def warnings(share: Share, snapshots: Sequence[Snapshot], options: Options) -> l
                 "data_access", f"only its driver can move it: {CANT_COPY[share.protocol.upper()]}"
             )
         )
-    return found + _affinity_warnings(share)
+    return found
 
 
 def _common_warnings(
@@ -610,18 +596,6 @@ def _common_warnings(
             Reason("encryption", "it has an encryption key, which Manila does not give to the copy")
         )
     return found
-
-
-def _affinity_warnings(share: Share) -> list[Reason]:
-    return [
-        Reason(
-            "affinity",
-            f"it has the hint {key} = {share.metadata[key]}, which the scheduler obeys and this "
-            "check does not look at",
-        )
-        for key in AFFINITY_KEYS
-        if share.metadata.get(key)
-    ]
 
 
 # -- the pool --------------------------------------------------------------------------------
@@ -852,7 +826,10 @@ def _destination_blockers(
     if full:
         reasons.append(full)
     found += [Reason(one.code, f"{pool.name}: {one.message}") for one in reasons]
-    return found + _poison_blockers(inventory, pool, service)
+    others = [one for one in inventory.pools if one.name != pool.name]
+    zone = service.zone if service else None
+    fails = scheduler_fails(others, inventory.services, zone, share.snapshot_id is not None)
+    return [*found, fails] if fails else found
 
 
 def _network_blockers(
@@ -890,21 +867,6 @@ def _network_blockers(
             )
         )
     return found
-
-
-def _poison_blockers(inventory: Inventory, pool: Pool, service: Service | None) -> list[Reason]:
-    """Other pools whose figures make the scheduler fail: scheduler/filters/capacity.py."""
-    zone = service.zone if service else None
-    poison = [one for one in inventory.poison.get(zone or "", ()) if one != pool.name]
-    if not poison:
-        return []
-    return [
-        Reason(
-            "capacity_invalid",
-            f"{listed(poison, 'pool')}: 'infinite' is reported as free capacity, with which Manila's "
-            "scheduler fails for all pools of the same availability zone",
-        )
-    ]
 
 
 def _quota_blockers(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -65,6 +65,8 @@ class Item(NamedTuple):
     be alike in sites and, size aside, in what room they want."""
     to_backend: bool = False
     """Whether its sites are back ends with all their pools."""
+    apart: frozenset[str] = frozenset()
+    """IDs of other items that must not come to the same site."""
 
     @property
     def host(self) -> str:
@@ -142,8 +144,8 @@ class _Pools:
         self.rooms[name].add(load)
         self.ladder.move(name, self.rooms[name].fill())
 
-    def best(self, item: Item, placement: str) -> Room | None:
-        """The pool that is best for one share.
+    def best(self, item: Item, placement: str, taken: Collection[str] = ()) -> Room | None:
+        """The pool that is best for one share, and is not ``taken``.
 
         Exactly so among few pools.  Among many it may be a little fuller than the best one:
         looking at all of them for each share would take the product of both.
@@ -159,7 +161,7 @@ class _Pools:
                 if enough or (not packed and (silent, fill) >= best[:2]):
                     break
             room = self.rooms[name]
-            if name not in sites or room.holds(claim) < size_gb:
+            if name not in sites or name in taken or room.holds(claim) < size_gb:
                 continue
             looks += 1
             unknown, after = room.fill(room.takes(claim))
@@ -215,17 +217,20 @@ def _place(items: Sequence[Item], rooms: Sequence[Room], placement: str) -> Plac
     pools = _Pools(rooms)
     for _key, row in groupby(items, key=lambda item: (item.size_gb, item.order)):
         for item in row:
-            placing = _settle(item, pools, placement)
+            taken = [placings[one].site.name for one in item.apart if one in placings]
+            placing = _settle(item, pools, placement, taken)
             if placing is None:
                 break  # those of its row are like it
             placings[item.id] = placing
     return placings
 
 
-def _settle(item: Item, pools: _Pools, placement: str) -> Placing | None:
+def _settle(
+    item: Item, pools: _Pools, placement: str, taken: Collection[str] = ()
+) -> Placing | None:
     """Place one item, if anything has room for it."""
     if not item.to_backend:
-        room = pools.best(item, placement)
+        room = pools.best(item, placement, taken)
         if room is None:
             return None
         pools.add(room.name, room.takes(item.claims[0]))
@@ -249,6 +254,8 @@ def _try(items: Sequence[Item]) -> Placings:
                 thin = room.pool.thin_provisioning
                 holds = math.inf if thin else max(map(room.holds, item.claims))
                 most[room.name] = max(most.get(room.name, 0), holds)
+    if any(item.apart for item in items):
+        return {}
     if len(items) > _SMALL or sum(item.size_gb for item in items) > sum(most.values()):
         return {}
     return _search(items, _STEPS)

@@ -22,6 +22,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from ansible_collections.manila.migration.plugins.module_utils.affinity import (
+    DIFFERENT_HOST,
+    affinity_blockers,
+    named_in_hints,
+)
 from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     NOTHING,
     Claim,
@@ -29,6 +34,7 @@ from ansible_collections.manila.migration.plugins.module_utils.capacity import (
     capacity_invalid,
     claim_for,
     claims_aboard,
+    scheduler_fails,
     settle,
     under_way,
     weights,
@@ -273,6 +279,7 @@ class _Planner:
         self.groups: dict[tuple[Any, ...], _Group] = {}
         self.cases: dict[tuple[Any, ...], _Case] = {}
         self.ready: dict[tuple[str | None, str | None], Options] = {}
+        self.failures: dict[tuple[str | None, bool], Reason | None] = {}
         self.staying: dict[str, list[str]] = {}
         """What can't move, by pool, where not everything has to."""
         self.excluded: list[dict[str, Any]] = []
@@ -773,10 +780,18 @@ class _Planner:
         if share.share_server_id and self.request.chooses and self.request.share_servers == WHOLE:
             self._stays(share.id, share, several, "is on a share server, and those are not split")
             return
-        if reasons or group is None or not case.sites:
+        sites, order = case.sites, case.order
+        hindrances: list[Reason] = []
+        named = named_in_hints(share.metadata) if share.metadata else frozenset()
+        if named:
+            sites, hindrances = self._by_affinity(share, sites, named)
+            order = (len(sites), *order[1:], share.id)
+            if self.request.chooses:
+                reasons.append(Reason("affinity", "it has an affinity hint"))
+        if reasons or group is None or not sites:
             # All reasons at once: those of the pools too, if none of them could take it.
-            if group and not case.sites:
-                reasons += group.refusals
+            if group and not sites:
+                reasons += [*hindrances, *group.refusals]
             if self.request.chooses:
                 why = reasons[0].message if reasons else "there is no other pool for it"
                 self._stays(share.id, share, several, f"can't move: {why}")
@@ -796,8 +811,22 @@ class _Planner:
             share.snapshot_id is not None,
             case.written,
         )
-        item = Item(share.id, share.size_gb, (claim,), case.sites, case.order)
-        self.waiting.append(_Waiting(item, subject, group.refusals, entry))
+        apart = frozenset((share.metadata.get(DIFFERENT_HOST) or "").split(",")) & named
+        item = Item(share.id, share.size_gb, (claim,), sites, order, apart=apart)
+        refusals = [*hindrances, *group.refusals]
+        self.waiting.append(_Waiting(item, subject, refusals, entry))
+
+    def _by_affinity(
+        self, share: Share, sites: Mapping[str, Site], named: Iterable[str]
+    ) -> tuple[dict[str, Site], list[Reason]]:
+        """The pools to which a share's hints let it go, and why not to the others."""
+        places = {
+            one: {instance.host for instance in self.inventory.instances.get(one, ())}
+            for one in named
+        }
+        refused = [(name, affinity_blockers(share.metadata, name, places)) for name in sites]
+        allowed = {name: sites[name] for name, reasons in refused if not reasons}
+        return allowed, _condensed([one for one in refused if one[1]], "pool")
 
     def _case(self, share: Share) -> _Case:
         """What holds for all shares like this one."""
@@ -977,6 +1006,9 @@ class _Planner:
                 invalid = capacity_invalid(pool, share_type, from_snapshot)
                 if invalid:
                     reasons.append(invalid)
+                fails = self._scheduler_fails(service.zone if service else None, from_snapshot)
+                if fails and not invalid:
+                    reasons.append(fails)
                 if reasons:
                     refused.append((name, reasons))
                 else:
@@ -984,6 +1016,14 @@ class _Planner:
             refusals = _condensed(refused, "pool") + self._nowhere()
             group = self.groups[kind] = _Group(share_type, sites, refusals)
         return group
+
+    def _scheduler_fails(self, zone: str | None, from_snapshot: bool) -> Reason | None:
+        key = zone, from_snapshot
+        if key not in self.failures:
+            self.failures[key] = scheduler_fails(
+                self.pools.values(), self.inventory.services, zone, from_snapshot
+            )
+        return self.failures[key]
 
     def _nowhere(self) -> list[Reason]:
         """Why there is no place at all, whatever shall move."""
@@ -1117,17 +1157,6 @@ class _Planner:
             self.warnings.append(
                 Reason(
                     "capacity_unknown", f"{listed(silent, 'pool')}: the capacity is not reported"
-                )
-            )
-        poison = [name for name, pool in sorted(self.pools.items()) if pool.free_gb == "infinite"]
-        if poison:
-            # The scheduler calculates with every pool of the destination's zone before it looks
-            # at the destination, and fails altogether: scheduler/filters/capacity.py.
-            self.warnings.append(
-                Reason(
-                    "capacity_invalid",
-                    f"{listed(poison, 'pool')}: 'infinite' is reported as free capacity, with which "
-                    "Manila's scheduler fails for all pools of the same availability zone",
                 )
             )
         # Of share servers the scheduler knows nothing.

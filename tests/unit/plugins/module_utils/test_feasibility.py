@@ -267,11 +267,6 @@ def test_a_key_that_is_lost_is_warned_of():
     assert codes(warnings(share, [], Options(writable=True))) == ["encryption"]
 
 
-def test_affinity_hints_are_warned_of():
-    share = replace(SHARE, metadata={"__affinity_same_host": "other", "colour": "red"})
-    assert codes(warnings(share, [], Options(writable=True))) == ["affinity"]
-
-
 # -- the pool --------------------------------------------------------------------------------
 
 

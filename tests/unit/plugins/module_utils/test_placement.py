@@ -156,11 +156,37 @@ def test_pools_that_do_not_tell_their_capacity_come_last_and_are_named():
     assert (silent["free_gb"], silent["used_percent_before"]) == ("unknown", None)
 
 
-def test_an_infinite_pool_gets_nothing_and_a_warning():
-    pools = [pool(OLD), pool(ONE, "infinite", "infinite")]
+def test_an_infinite_pool_gets_nothing_and_nor_does_its_zone():
+    pools = [pool(OLD), pool(ONE, "infinite", "infinite"), pool(TWO)]
     plan = make_plan(world([share(1)], pools), Request("n@old"))
-    assert reasons(plan) == {"s1": ["capacity_invalid"]}
-    assert [one["code"] for one in plan["warnings"]] == ["capacity_invalid"]
+    assert reasons(plan) == {"s1": ["capacity_invalid"] * 2}
+    inventory = world([share(1)], pools)
+    away = {"n@two": replace(inventory.services["n@two"], zone="b")}
+    inventory = replace(inventory, services={**inventory.services, **away})
+    assert places(make_plan(inventory, Request("n@old"))) == {"s1": TWO}
+
+
+def test_shares_that_must_be_apart_come_to_different_pools():
+    shares = [
+        share(1, metadata={"__affinity_different_host": "s2,s3"}),
+        share(2, metadata={"__affinity_different_host": "s1"}),
+        share(3, host=ONE),
+        share(4, 90, host=TWO),
+    ]
+    pools = [pool(OLD), pool(ONE), pool(TWO, 200, 110), pool("n@six#p")]
+    plan = make_plan(world(shares, pools), Request("n@old"))
+    assert places(plan) == {"s1": "n@six#p", "s2": ONE}
+    plan = make_plan(world(shares, pools[:3]), Request("n@old"))
+    assert places(plan) == {"s1": TWO, "s2": ONE}
+    plan = make_plan(world(shares, pools[:2]), Request("n@old"))
+    assert reasons(plan) == {"s1": ["affinity"]}
+
+
+def test_shares_that_must_be_together_stay_together():
+    shares = [share(1, metadata={"__affinity_same_host": "s2"}), share(2), share(3)]
+    plan = make_plan(world(shares), Request("n@old"))
+    assert set(places(plan)) == {"s2", "s3"}
+    assert set(reasons(plan)["s1"]) == {"affinity"}
 
 
 def test_a_driver_with_a_filter_of_its_own_is_named():
