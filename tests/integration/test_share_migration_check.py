@@ -52,7 +52,7 @@ def starts(manila: Manila, share: str, destination_pool: str, **options: Any) ->
     except exceptions.ClientException:
         return False
     ends = (*COPIED, "migration_error")
-    wait_for(lambda: manila.share(share).task_state in ends, 90)
+    wait_for(lambda: manila.share(share).task_state in ends)
     return manila.share(share).task_state in COPIED
 
 
