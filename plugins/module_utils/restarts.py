@@ -36,6 +36,7 @@ CODES: dict[str, str] = {
     "starting": "A migration is being started. Nothing takes that up after a restart.",
     "completing": "A migration is being cut over. Nothing takes that up after a restart.",
     "cancelling": "A migration is being cancelled. Nothing takes that up after a restart.",
+    "replica": "A replica is being made, promoted or removed. Nothing takes that up after a restart.",
 }
 """Every code that a blocker of a restart may have, with its meaning."""
 
@@ -64,12 +65,24 @@ FORBIDDEN: dict[str, dict[str, str]] = {
         # The source's manila-share cleans up: share/manager.py, _migration_complete_host_assisted.
         "data_copying_cancelled": "cancelling",
         "data_copying_error": "copy_error",
+        # Of the replica that is at the back end: share/manager.py, *_share_replica().
+        "replica_creating": "replica",
+        "replica_promoting": "replica",
+        "replica_removing": "replica",
     },
     SCHEDULER: {
         # It is being asked for the place; at SIGTERM the request is lost.
         "migration_starting": "starting",
+        "replica_scheduling": "replica",
     },
 }
+
+_REPLICA_STEPS = {
+    "creating": "replica_creating",
+    "replication_change": "replica_promoting",
+    "deleting": "replica_removing",
+}
+"""What the manila-share of a replica is at, by the replica's status."""
 
 BINARIES = tuple(FORBIDDEN)
 
@@ -98,6 +111,7 @@ def works(
 ) -> list[Work]:
     """Everything in the cloud that has a task state that could forbid something."""
     relevant = {state for states in FORBIDDEN.values() for state in states}
+    instances = list(instances)
     places: dict[str, list[str]] = {}
     for instance in instances:
         places.setdefault(instance.share_id, []).append(instance.host)
@@ -115,6 +129,12 @@ def works(
                 len(places.get(share.id, [])) or 1,
             )
         )
+    for instance in instances:
+        step = _REPLICA_STEPS.get(instance.status)
+        if instance.replica_state is not None and step:
+            step = step if instance.host else "replica_scheduling"
+            whose = f"replica {instance.id} of share {instance.share_id}"
+            found.append(Work(whose, instance.status, step, _backends([instance.host])))
     servers = list(servers)
     for server in servers:
         if server.status != "server_migrating":
@@ -199,6 +219,6 @@ def _at_rest(work: Work) -> bool:
 
 
 def _explain(code: str, work: Work) -> str:
-    places = " to ".join(work.hosts)
+    places = " to ".join(work.hosts) or "no pool yet"
     meaning = CODES[code].split(". ")[0].rstrip(".")
     return f"{work.task_state}, {places}: {meaning[0].lower()}{meaning[1:]}"

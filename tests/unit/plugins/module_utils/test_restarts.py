@@ -20,7 +20,10 @@ from ansible_collections.manila.migration.plugins.module_utils.restarts import (
     blockers,
     works,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import SHARE_STATES
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    REPLICA_STATES,
+    SHARE_STATES,
+)
 
 A, B, C = "stor1@a#one", "stor2@b#one", "stor3@c#one"
 SERVICES = [
@@ -54,7 +57,35 @@ def codes(
 def test_every_code_is_used_and_every_state_exists() -> None:
     used = {code for states in FORBIDDEN.values() for code in states.values()} | {"backup"}
     assert used == set(CODES)
-    assert {state for states in FORBIDDEN.values() for state in states} <= set(SHARE_STATES)
+    named = {state for states in FORBIDDEN.values() for state in states}
+    assert named <= set(SHARE_STATES) | set(REPLICA_STATES)
+
+
+@pytest.mark.parametrize(
+    ("status", "host", "binary", "where", "found"),
+    [
+        ("creating", A, "manila-share", "stor1@a", ["replica"]),
+        ("replication_change", A, "manila-share", "stor1", ["replica"]),
+        ("deleting", A, "manila-share", "stor1@a", ["replica"]),
+        ("creating", A, "manila-share", "stor2@b", []),
+        ("creating", A, "manila-scheduler", None, []),
+        ("creating", "", "manila-scheduler", None, ["replica"]),
+        ("available", A, "manila-share", "stor1@a", []),
+        ("error", A, "manila-share", "stor1@a", []),
+        ("creating", A, "manila-data", None, []),
+    ],
+)
+def test_replicas(status, host, binary, where, found) -> None:
+    share = Share("1", "projects", 1, B, "available")
+    copies = [
+        Instance("r", "1", B, "available", replica_state="active"),
+        Instance("n", "1", host, status, replica_state="out_of_sync"),
+    ]
+    reasons = blockers(binary, where, works([share], copies, ()), SERVICES)
+    assert [one.code for one in reasons] == found
+    # An instance that is no replica is a share that is made or deleted: no migration of ours.
+    plain = [Instance("n", "1", host, status)]
+    assert blockers(binary, where, works([share], plain, ()), SERVICES) == []
 
 
 @pytest.mark.parametrize("state", [state for state in SHARE_STATES if "data_copying" in state])
