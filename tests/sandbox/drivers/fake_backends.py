@@ -168,7 +168,12 @@ class FakeBackends:
             session.commit()
 
     def clear(self) -> None:
-        """Remove everything, also what an earlier process left; the scheduler forgets it, too."""
+        """Remove everything, and let the scheduler forget it."""
+        self.delete()
+        self.scheduler.get_pools(self.context, cached=False)
+
+    def delete(self) -> None:
+        """Remove everything from the database, also what an earlier process left."""
         self.beating = frozenset()
         self.marks = {}
         shares = f"SELECT id FROM shares WHERE display_name LIKE '{PREFIX}%'"
@@ -191,12 +196,11 @@ class FakeBackends:
                 f"DELETE FROM availability_zones WHERE name LIKE '{PREFIX}%'",
                 "SET FOREIGN_KEY_CHECKS=1",
             ):
-                connection.execute(sqlalchemy.text(statement.replace("%", "%%")))
-        self.scheduler.get_pools(self.context, cached=False)
+                connection.execute(sqlalchemy.text(statement))
 
     def close(self) -> None:
         """Leave nothing."""
-        self.clear()
+        self.delete()
         for server in self.servers.values():
             server.stop()
 
