@@ -73,11 +73,9 @@ def forecast(entries: Sequence[Mapping[str, Any]], pace: Pace) -> int | None:
     coming, going = traffic(entries)
     busiest = max((coming.get(one, 0) + going.get(one, 0) for one in {*coming, *going}), default=0)
     sizes: list[int] = [entry["size_gb"] for entry in entries]
-    copied: float = max(
-        sum(sizes) / max(1, pace.max_parallel),
-        busiest / max(1, pace.max_parallel_per_pool),
-        max(sizes, default=0),
-    )
+    largest = max(sizes, default=0)
+    at_once, at_once_there = max(1, pace.max_parallel), max(1, pace.max_parallel_per_pool)
+    copied: float = max(largest, sum(sizes) / at_once, busiest / at_once_there)
     return math.ceil(copied * 1024 / pace.rate)
 
 

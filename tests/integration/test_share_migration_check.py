@@ -59,7 +59,7 @@ def starts(manila: Manila, share: str, destination_pool: str, **options: Any) ->
 @pytest.fixture
 def poor(manila: Manila) -> Iterator[str]:
     """A share type of which nobody may have a share."""
-    share_type = next(one for one in manila.api.share_types.list() if one.name == "replacement")
+    (share_type,) = [one for one in manila.api.share_types.list() if one.name == "replacement"]
     project = manila.api.client.session.get_project_id()
     manila.api.quotas.update(project, shares=0, share_type=share_type.name)
     yield str(share_type.id)

@@ -161,7 +161,7 @@ def read_at(inventory, host=None):
 
 
 def test_pools_cost_a_handful_of_requests():
-    found, asked = read_at(world([share(1), share(2, host=ONE)]), OLD.split("#")[0])
+    found, asked = read_at(world([share(1), share(2, host=ONE)]), "n@old")
     assert sorted(asked) == sorted(
         ["services", "pools", "shares migrating", "instances", "share_types"]
     )
