@@ -33,12 +33,7 @@ from conftest import CLOUD, sandbox
 
 sys.path[:0] = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(":")
 
-from ansible_collections.manila.migration.plugins.module_utils.affinity import (  # noqa: E402
-    affinity_blockers,
-    named_in_hints,
-)
 from ansible_collections.manila.migration.plugins.module_utils.capacity import (  # noqa: E402
-    scheduler_fails,
     written_part,
 )
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (  # noqa: E402
@@ -55,7 +50,6 @@ from ansible_collections.manila.migration.plugins.module_utils.placement import 
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (  # noqa: E402
     Options,
-    backend_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils.specs import (  # noqa: E402
     thinks_thin,
@@ -174,36 +168,22 @@ class Trial:
         """Start migrations in the plan's order: all have to be accepted."""
         for entry in entries:
             share, pool, options = entry["id"], entry["destination"], Options(**entry["options"])
-            expected = self._expected(plan, share, pool)
+            warned = self._warned(plan, pool)
             refusal = self._ask(share, pool, options)
             if refusal is None:
                 self.counts["migrations"] += 1
                 self.started[share] = pool
                 self._arrive(share, pool, options)
-                if expected and expected != "filter_function":
-                    self._note(f"{expected} foreseen, but accepted", share, pool, "")
-            elif expected:
-                self.counts[f"refused as foreseen: {expected}"] += 1
+            elif warned:
+                self.counts["refused as warned of"] += 1
             else:
                 self._note("planned, but refused", share, pool, refusal)
 
-    def _expected(self, plan: Mapping[str, Any], share: str, pool: str) -> str | None:
-        """What the planner leaves to the scheduler although it could know, or warns of."""
-        inventory, made = self.inventory, self.scenario.share(share)
-        metadata = made.get("metadata", {})
-        places = {
-            named: [one.host for one in inventory.instances.get(named, ())]
-            for named in named_in_hints(metadata)
-        }
-        for named in self.started.keys() & places if self.renewed else ():
-            places[named].append(self.started[named])
-        if affinity_blockers(metadata, pool, places):
-            return "affinity"
-        zone = inventory.services[backend_of(pool)].zone
-        if scheduler_fails(inventory.pools, inventory.services, zone, "snapshot_id" in made):
-            return "capacity_invalid"
+    @staticmethod
+    def _warned(plan: Mapping[str, Any], pool: str) -> bool:
+        """Whether the driver filters by a function of its own, which only the scheduler applies."""
         own = (one["message"] for one in plan["warnings"] if one["code"] == "filter_function")
-        return "filter_function" if any(map(names(pool), own)) else None
+        return any(map(names(pool), own))
 
     def _ask(self, share: str, pool: str, options: Options) -> str | None:
         """Start a migration.  Returns why it is refused, None if it is accepted."""
