@@ -12,7 +12,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   poll_interval:
-    description: Seconds between two looks at the cloud.
+    description: Seconds between two looks at the cloud, up to four times as many while nothing happens.
     type: float
     default: 15
   timeout:

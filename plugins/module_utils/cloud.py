@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -31,6 +30,7 @@ from ansible_collections.manila.migration.plugins.module_utils.observation impor
     observe_share,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     LISTED,
     MARK,
     AccessRule,
@@ -472,6 +472,7 @@ class Cloud:
             unapplied=_unapplied(rules),
             snapshots={snapshot.id: snapshot.status for snapshot in snapshots},
             exports=_paths(exports),
+            interrupted=share.metadata.get(INTERRUPTED, ""),
         )
 
     def unapplied_rules(self, share_id: str) -> frozenset[tuple[str, str]]:
@@ -660,11 +661,25 @@ class Cloud:
     def unmark(self, share_id: str) -> None:
         """Take the mark away; nothing happens where there is none.  Raises Refused or Unknown."""
         for key in (MARK, *LISTED):
-            try:
-                self._act(partial(self._client.shares.delete_metadata, share_id, [key]))
-            except Refused as refused:
-                if refused.status_code != 404:
-                    raise
+            self._forget(share_id, key)
+
+    def _forget(self, share_id: str, key: str) -> None:
+        try:
+            self._act(lambda: self._client.shares.delete_metadata(share_id, [key]))
+        except Refused as refused:
+            if refused.status_code != 404:
+                raise
+
+    def record_interruption(self, share_id: str, copy_id: str) -> None:
+        """Write down that a copy, an instance or a share server, was interrupted.
+
+        Raises Refused or Unknown.
+        """
+        self._act(lambda: self._client.shares.set_metadata(share_id, {INTERRUPTED: copy_id}))
+
+    def forget_interruption(self, share_id: str) -> None:
+        """Take that away again.  Raises Refused or Unknown."""
+        self._forget(share_id, INTERRUPTED)
 
     def create_replica(self, share_id: str, pool: str, share_network_id: str | None) -> None:
         """Have a replica made in a pool.  Raises Refused or Unknown."""

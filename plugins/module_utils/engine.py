@@ -17,6 +17,8 @@ What Manila makes necessary (docs: behaviour of Manila):
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -63,6 +65,9 @@ CANCEL = "cancel"
 REMOVE = "remove"
 """The second step of a replica's cutover: its source is removed when its destination serves."""
 VERIFY = "verify"
+RECORD = "record"
+"""Bring in step what the metadata of a share say of an interrupted copy: no other process, and not
+this one after a kill, could know it."""
 
 GOALS = (COPIED, COMPLETED, CANCELLED)
 
@@ -91,6 +96,10 @@ class Migration:
     options: Options = field(default_factory=Options)
     delete_snapshots: tuple[str, ...] = ()
     """IDs of snapshots of the share that are deleted right before it is started."""
+    group: str = ""
+    """It is cut over together with the others of the plan in this group; empty: for itself."""
+    group_missing: tuple[str, ...] = ()
+    """Members of the group that can't be moved, in words: then it isn't cut over."""
 
     @property
     def label(self) -> str:
@@ -107,6 +116,13 @@ class Limits:
     max_parallel_per_pool: float = 2
     max_failures: int = 1
     window: CutoverWindow | None = None
+    cutover_seconds: float = 0.0
+    """How long one cutover is expected to take: none is begun that would end after the window.  If
+    one has been seen to take longer, that counts."""
+    copy_timeout: float = math.inf
+    """Seconds after which a copy that still goes on is called a failure, and left alone."""
+    cutover_timeout: float = math.inf
+    """The same for a cutover."""
     start_new: bool = True
     rehearsal: bool = False
     """Nothing will be done: say what everything waits for now, not after what a run would do."""
@@ -166,6 +182,8 @@ class Track:
     sent_at: Mapping[str, float] = field(default_factory=dict)
     tainted: bool = False
     """An error or a cancel interrupted the copy: it must never be completed."""
+    recorded: bool = False
+    """Of a share server: that is written down in the metadata of one of its shares."""
     refusal: tuple[str, int | None] | None = None
     """What Manila said, and its HTTP status, when a refused start was found begun all the same."""
     leads: bool = False
@@ -305,12 +323,12 @@ def refuses_start(migration: Migration, seen: Observation) -> str | None:
 
 def refuses_complete(migration: Migration, track: Track, seen: Observation) -> str | None:
     """Why this migration must not be completed as it is now, None if it may."""
-    if track.tainted and migration.kind == SHARE_SERVER:
+    if seen.spoilt or (track.tainted and migration.kind != SHARE_SERVER):
+        return "an error interrupted its copy, completing could lose data: cancel it and copy again"
+    if track.tainted:
         return (
             "its cancelling was begun and has not ended, its copy can't be trusted: cancel it again"
         )
-    if track.tainted:
-        return "an error interrupted its copy, completing could lose data: cancel it and copy again"
     if not seen.moving or not seen.state.complete:
         return f"it is not copied: status {seen.status!r}, task state {seen.task_state!r}"
     return _elsewhere(migration, seen) or seen.obstacle
@@ -464,7 +482,7 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         origin=origin,
         successor=seen.successor or track.successor,
         leads=seen.leads,
-        tainted=track.tainted or (seen.moving and seen.task_state in _INTERRUPTED),
+        tainted=track.tainted or (seen.moving and (seen.task_state in _INTERRUPTED or seen.spoilt)),
         started_at=started_at,
         copied_at=copied_at,
         completed_at=completed_at,
@@ -537,7 +555,7 @@ def _advance_migrating(
             return replace(track, look=True)
         track = replace(track, ours=True)
     if track.phase != COPIED:
-        return track
+        return _in_time(migration, limits, now, track)
     if limits.goal == COPIED and not track.tainted:
         if seen.instances is None:
             return replace(track, look=True)  # where to, before it is said to be done
@@ -558,6 +576,27 @@ def _advance_migrating(
     if refusal:
         return _fail(track, f"{migration.label} is not cut over: {refusal}.")
     return replace(track, want=COMPLETE)
+
+
+def _in_time(migration: Migration, limits: Limits, now: float, track: Track) -> Track:
+    """A copy or a cutover that goes on, unless it has for too long."""
+    met = _else(track.met_at, now)
+    if track.phase == COPYING:
+        # Of one that was met on its way, only from then on: otherwise it could never be met again.
+        name, begun, limit = "copy", max(_else(track.started_at, now), met), limits.copy_timeout
+    elif track.phase == COMPLETING:
+        begun = track.sent_at.get(COMPLETE, max(_else(track.since, now), met))
+        name, limit = "cutover", limits.cutover_timeout
+    else:
+        return track
+    if now - begun < limit:
+        return track
+    return _fail(
+        track,
+        f"The {name} of {migration.label} still goes on after {now - begun:.0f} s, {name}_timeout is "
+        f"{limit:.0f} s (task state {track.task_state!r}). It was left alone: look at "
+        f"{_manager(migration)} and run it again to wait for longer, or cancel it.",
+    )
 
 
 def _advance_promoted(
@@ -669,9 +708,10 @@ def _advance_resting(
                 f"{migration.label} is available at {seen.host}, but its cancelled migration left "
                 f"{seen.copies} instances.",
             )
-        if seen.task_state == MARKED or (track.ours and migration.kind == SHARE_SERVER):
+        cancelled = track.ours or seen.task_state == "migration_cancelled"
+        if seen.task_state == MARKED or (cancelled and migration.kind == SHARE_SERVER):
             # A mark is removed when all is well.  Of a share server, Manila may fail to lift the
-            # read-only access that it gave to the shares.
+            # read-only access that it gave to the shares; and the one who cancelled may be gone.
             return replace(track, ours=True, phase=CANCELLED, want=VERIFY)
         if track.ours:
             track = replace(track, phase=CANCELLED)
@@ -858,14 +898,22 @@ def decide(
                 tracks[migration.id] = _waits(tracks[migration.id], down, now)
             else:
                 actions.append(Action(verb, migration))
+    actions += [
+        Action(RECORD, migration)
+        for migration in plan
+        if _must_record(migration, tracks, reading, memory)
+    ]
     failures = _spent(tracks, limits)
+    groups = _Groups(plan, tracks, limits)
     for verb in (COMPLETE, START):
-        for migration in plan:
+        for migration in groups.in_turn(plan) if verb == COMPLETE else plan:
             track = tracks[migration.id]
             if track.want != verb:
                 continue
             pools = (migration.source, track.destination or migration.destination)
             hold = _hold(verb, migration, track, limits, reading, now, failures)
+            if verb == COMPLETE and hold is None:
+                hold = groups.hold(migration) or _window_hold(limits, now, groups.needs(migration))
             begun = now
             if hold is None:
                 hold, begun = slots.refuse(*pools), slots.since or now
@@ -882,7 +930,7 @@ def decide(
         track = tracks[migration.id]
         if not track.settled and track.want is None:
             tracks[migration.id] = _waits(track, _running_reason(migration, track, reading), now)
-    finished = not actions and not any(_can_still_move(track) for track in tracks.values())
+    finished = not actions and not groups.can_still_move(plan, tracks)
     return Decision(tuple(actions), Memory(tracks, others), finished)
 
 
@@ -902,9 +950,159 @@ def withholds(action: Action, memory: Memory, limits: Limits, now: float) -> str
         return None
     if _spent(memory.tracks, limits) is not None:
         return "too many have failed"
-    if action.verb == COMPLETE and limits.window and not limits.window.is_open(now):
-        return "the cutover window has closed"
+    if action.verb == COMPLETE and _window_hold(limits, now, _expected(memory.tracks, limits)):
+        return "the cutover window has closed, or is about to"
     return None
+
+
+def _expected(tracks: Mapping[str, Track], limits: Limits) -> float:
+    """Seconds that one cutover takes, by what was told and what was seen."""
+    seen = (
+        track.completed_at - track.sent_at[COMPLETE]
+        for track in tracks.values()
+        if track.completed_at is not None and COMPLETE in track.sent_at
+    )
+    return max(limits.cutover_seconds, *seen, 0.0)
+
+
+def _window_hold(limits: Limits, now: float, needed: float) -> Reason | None:
+    """Why cutovers that take ``needed`` seconds must not begin now, None if they may."""
+    window = limits.window
+    if window is None:
+        return None
+    opens = window.opens_at(now)
+    if opens is None:
+        return Reason("window_over", "it is copied, and the cutover window is over")
+    takes = f"its cutover, with its group, is expected to take {needed:.0f} s"
+    if needed > window.seconds:
+        return Reason(
+            "window_short", f"it is copied, and {takes}, longer than the cutover window is open"
+        )
+    if opens > now:
+        return Reason("window", f"it is copied, the cutover window opens at {timestamp(opens)}")
+    closes = window.closes_at(now)
+    if now + needed <= closes:
+        return None
+    again = window.opens_at(closes)
+    if again is None:
+        return Reason("window_over", f"it is copied, but {takes}, more than the window has left")
+    return Reason(
+        "window",
+        f"it is copied, but {takes}, more than the window has left; it opens again at "
+        f"{timestamp(again)}",
+    )
+
+
+class _Groups:
+    """What is cut over together: once all of it is copied, or not at all."""
+
+    def __init__(
+        self, plan: Sequence[Migration], tracks: Mapping[str, Track], limits: Limits
+    ) -> None:
+        self._tracks = tracks
+        self._limits = limits
+        self._members: dict[str, list[Migration]] = {}
+        for migration in plan:
+            if migration.group:
+                self._members.setdefault(migration.group, []).append(migration)
+        self._expected = _expected(tracks, limits) if limits.window else 0.0
+        self._holds = {group: self._find_hold(group) for group in self._members}
+
+    def in_turn(self, plan: Sequence[Migration]) -> list[Migration]:
+        """The plan, with what belongs to groups in front whose cutover has begun."""
+        begun = {
+            group
+            for group, members in self._members.items()
+            if any(self._tracks[one.id].phase in (COMPLETING, COMPLETED) for one in members)
+        }
+        return sorted(plan, key=lambda migration: migration.group not in begun)
+
+    def hold(self, migration: Migration) -> Reason | None:
+        """Why the group is not cut over yet."""
+        return self._holds.get(migration.group)
+
+    def needs(self, migration: Migration) -> float:
+        """Seconds that the cutover of what is left of its group is expected to take."""
+        if self._limits.window is None:
+            return 0.0
+        members = self._members.get(migration.group, [migration])
+        left = [one for one in members if self._tracks[one.id].want == COMPLETE]
+        if len(left) < len(members):
+            return self._expected  # it has begun: the rest follows as it can
+        busiest = max(Counter(one.source for one in left).values(), default=1)
+        rounds = max(
+            math.ceil(len(left) / self._limits.max_parallel),
+            math.ceil(busiest / self._limits.max_parallel_per_pool),
+        )
+        return rounds * self._expected
+
+    def can_still_move(self, plan: Sequence[Migration], tracks: Mapping[str, Track]) -> bool:
+        """Whether anything may still happen without anybody's doing."""
+        moving = {one.id for one in plan if _can_still_move(tracks[one.id])}
+        waiting = {
+            one.id for one in plan if one.id in moving and _code(tracks[one.id]) == _WITH_GROUP
+        }
+        alive = {one.group for one in plan if one.id in moving - waiting}
+        return bool(moving - waiting) or any(
+            one.group in alive for one in plan if one.id in waiting
+        )
+
+    def _find_hold(self, group: str) -> Reason | None:
+        members = self._members[group]
+        tracks = {one.label: self._tracks[one.id] for one in members}
+        broken = [label for label, track in tracks.items() if track.outcome == FAILED]
+        broken += sorted({label for one in members for label in one.group_missing})
+        if broken:
+            return Reason(
+                "group_broken",
+                f"it is copied, but {_few(broken)} of its cutover group {group!r} can't be: they "
+                "are cut over together, or not at all",
+            )
+        lacking = [label for label, track in tracks.items() if not _goes_along(track)]
+        if not lacking:
+            return None
+        return Reason(
+            _WITH_GROUP,
+            f"it is copied, and {_few(lacking)} of its cutover group {group!r} not yet",
+        )
+
+
+_WITH_GROUP = "group"
+
+
+def _goes_along(track: Track) -> bool:
+    """Whether a member of a group could be cut over now, or is."""
+    ready = track.want == COMPLETE or track.phase in (COMPLETING, COMPLETED)
+    return ready or COMPLETE in track.sent or track.outcome == REACHED
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _code(track: Track) -> str | None:
+    return track.waiting_for.code if track.waiting_for else None
+
+
+def _must_record(
+    migration: Migration, tracks: Mapping[str, Track], reading: Reading, memory: Memory
+) -> bool:
+    """Whether the metadata of a share lack an interruption, or tell of one that is over.
+
+    Most errors are passed through in seconds, and leave a failure: of these only what lasts for two
+    readings is written down, or was there before this run.
+    """
+    seen, track = reading.seen.get(migration.id), tracks[migration.id]
+    if migration.kind == SHARE_REPLICA or seen is None or seen.instances is None:
+        return False
+    if seen.resting:
+        return (bool(seen.interrupted) or track.recorded) and seen.copies == 1
+    before = memory.tracks.get(migration.id, Track())
+    due = track.tainted and (before.tainted or not before.seen)
+    if migration.kind == SHARE_SERVER:
+        return due and not track.recorded and seen.moving and seen.successor is not None
+    return due and seen.copy is not None and not seen.spoilt
 
 
 _NOBODY = {
@@ -917,14 +1115,16 @@ _FAILED_BEFORE = Reason(
     "its last migration failed (the reason is in Manila's logs), and nobody has started it again",
 )
 
-_ENDS_THE_WAIT = frozenset({"failures", "not_started", "window_over", "cordoned"})
+_ENDS_THE_WAIT = frozenset(
+    {"failures", "not_started", "window_over", "window_short", "group_broken", "cordoned"}
+)
 """Reasons that no waiting will lift."""
 
 
 def _can_still_move(track: Track) -> bool:
     if track.settled:
         return False
-    return track.waiting_for is None or track.waiting_for.code not in _ENDS_THE_WAIT
+    return _code(track) not in _ENDS_THE_WAIT
 
 
 def _others(
@@ -977,11 +1177,6 @@ def _hold(
         )
     if verb == START and not limits.start_new:
         return Reason("not_started", "it was not copied: run the copy phase first")
-    if verb == COMPLETE and limits.window and not limits.window.is_open(now):
-        opens = limits.window.opens_at(now)
-        if opens is None:
-            return Reason("window_over", "it is copied, and the cutover window is over")
-        return Reason("window", f"it is copied, the cutover window opens at {timestamp(opens)}")
     met_at = _else(track.met_at, now)
     rested = now - met_at
     acting = reading.services.get(backend_of(_acting(migration, track) or ""))
@@ -1138,6 +1333,8 @@ def after(
         elif now - (ended_at or now) >= min(patience, SETTLING):
             what = "was moved" if moved else _STAYS.get(track.task_state or "", _CANCELLED)
             track = _fail(track, f"{label} {what}, but {message}.")
+    elif action.verb == RECORD:
+        track = replace(track, look=True, recorded=not track.recorded)
     elif outcome == REFUSED:
         what = "remove the source" if action.verb == REMOVE else f"{action.verb} the migration"
         track = _fail(track, f"Manila refused to {what} of {label}: {message}")

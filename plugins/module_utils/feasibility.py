@@ -127,6 +127,7 @@ CODES: dict[str, str] = {
     "capacity_invalid": "The pool reports capacities that Manila's scheduler can't work with.",
     "scheduler_down": "No manila-scheduler is up, and only it knows the pools.",
     "no_destination": "No place is left where it could go.",
+    "group_incomplete": "A member of its cutover group can't move.",
     # Migrations that exist already.
     "migrating_elsewhere": "It already migrates to a place that is not allowed.",
     "destination_unknown": "It just began to migrate, or is being cancelled; the place doesn't show.",
@@ -152,6 +153,7 @@ CODES: dict[str, str] = {
     "quota_twice": "The share counts twice in the quota until the end, and for good if the driver fails.",
     "fills_source": "Something is migrating to the place that shall be emptied.",
     "exclude_unknown": "Something is excluded that is not there.",
+    "group_unknown": "Something is listed in a cutover group that isn't to be moved.",
     "exclude_several": "A name that is excluded belongs to more than one share.",
     "empty_server": "A share server at the source has no shares: nothing that has to be moved.",
     "type_kept": "A share type is mapped, and its shares move with their share servers or as replicas, "

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     Instance,
     Mark,
     Share,
@@ -54,7 +55,7 @@ def observe_share(share: Share, instances: Sequence[Instance] | None) -> Observa
     """A share and its instances; None where these were not asked for."""
     places = changed = started = None
     if instances is not None:
-        places = tuple(Place(one.host, one.status) for one in instances)
+        places = tuple(Place(one.host, one.status, one.id) for one in instances)
         changed = _latest(one.updated_at or one.created_at for one in instances)
         if len(instances) > 1:
             started = _latest(one.created_at for one in instances)
@@ -71,6 +72,7 @@ def observe_share(share: Share, instances: Sequence[Instance] | None) -> Observa
         access_rules_status=share.access_rules_status,
         changed_at=changed,
         started_at=started,
+        interrupted=share.metadata.get(INTERRUPTED, ""),
     )
 
 

@@ -49,6 +49,11 @@ from ansible_collections.manila.migration.plugins.module_utils.feasibility impor
     share_blockers,
     warnings,
 )
+from ansible_collections.manila.migration.plugins.module_utils.grouping import (
+    group_names,
+    in_order,
+    unknown_members,
+)
 from ansible_collections.manila.migration.plugins.module_utils.objectives import (
     Chosen,
     Level,
@@ -286,6 +291,7 @@ class _Planner:
         self.unplaced: list[dict[str, Any]] = []
         self.running: list[dict[str, Any]] = []
         self.waiting: list[_Waiting] = []
+        self.group_of: dict[str, str] = {}
         self.questions: list[Question] = []
         self.full: dict[tuple[Any, ...], Sequence[Reason]] = {}
 
@@ -294,7 +300,12 @@ class _Planner:
         if not self.inventory.scheduler_up:
             self.warnings.append(SCHEDULER_DOWN)
         self.sort_out()
+        self._gather()
         chosen = self._choose()
+        while self._leave_incomplete(chosen):
+            for room in self.rooms.values():
+                room.reset()
+            chosen = self._choose()
         self.warnings += chosen.warnings
         planned = []
         for one in self.waiting:
@@ -303,11 +314,17 @@ class _Planner:
                 planned.append(one.entry(placing))
             elif not self.request.chooses or self.request.agreed:
                 self._cannot(one.subject, self._no_room(one))
-        for entries in (self.running, planned):
-            entries.sort(key=lambda entry: (-entry["size_gb"], entry["id"]))
+        missing = self._missing_members()
+        for entry in (*self.running, *planned):
+            entry["group"] = self.group_of.get(entry["id"], "")
+            entry["group_missing"] = missing.get(entry["group"], [])
+        migrations = [
+            entry
+            for entries in (self.running, planned)
+            for entry in in_order(entries, self.request.order, self._shares_of)
+        ]
         self.unplaced.sort(key=_by_label)
         self.excluded.sort(key=_by_label)
-        migrations = self.running + planned
         self._warn_of_pools(planned)
         self._warn_of_plan(planned)
         return {
@@ -376,6 +393,59 @@ class _Planner:
             servers = [one.share_server_id for one in here]
             excluded = self.exclusions.match_part(*servers) or excluded
         return excluded
+
+    # -- what is cut over together -----------------------------------------------------------
+
+    def _shares_of(self, subject: Mapping[str, Any]) -> list[Share]:
+        ids = [one["id"] for one in subject["shares"]] if "shares" in subject else [subject["id"]]
+        shares = self.inventory.shares_by_id
+        return [shares[one] for one in ids if one in shares]
+
+    def _gather(self) -> None:
+        """Find the cutover group of everything that moves, or should."""
+        request = self.request
+        subjects = [
+            *(one.subject for one in self.waiting),
+            *self.running,
+            *self.unplaced,
+        ]
+        parts = {one["id"]: self._shares_of(one) for one in subjects}
+        self.group_of = group_names(parts, request.group_by, request.groups)
+        shares = [share for several in parts.values() for share in several]
+        self.warnings += [
+            Reason("group_unknown", f"{name!r} is to be cut over in a group, but isn't to be moved")
+            for name in unknown_members(shares, request.groups)
+        ]
+
+    def _missing_members(self) -> dict[str, list[str]]:
+        """What can't move, by the group that it would be cut over with."""
+        missing: dict[str, list[str]] = {}
+        for one in self.unplaced:
+            group = self.group_of.get(one["id"], "")
+            apart = any(reason["code"] == "group_incomplete" for reason in one["reasons"])
+            if group and not apart:
+                missing.setdefault(group, []).append(one["label"])
+        return {group: sorted(labels) for group, labels in missing.items()}
+
+    def _leave_incomplete(self, chosen: Chosen) -> bool:
+        """Leave out the groups of which somebody can't move; whether there were any."""
+        if self.request.chooses:
+            return False
+        for one in self.waiting:
+            if one.item.id not in chosen.placings and self.group_of.get(one.item.id):
+                self._cannot(one.subject, self._no_room(one))
+        gone = {one["id"] for one in self.unplaced}
+        missing = self._missing_members()
+        left = []
+        for one in self.waiting:
+            others = missing.get(self.group_of.get(one.item.id, ""))
+            if one.item.id not in gone and others:
+                self._cannot(one.subject, [_incomplete(self.group_of[one.item.id], others)])
+            elif one.item.id not in gone:
+                left.append(one)
+        parted = len(left) < len(self.waiting)
+        self.waiting = left
+        return parted
 
     # -- what is chosen --------------------------------------------------------------------
 
@@ -1245,6 +1315,14 @@ def _elsewhere(destination: str) -> Reason:
         "migrating_elsewhere",
         f"it already migrates to {destination}, which is not among the destinations: allow that, "
         "or cancel that migration",
+    )
+
+
+def _incomplete(group: str, others: Sequence[str]) -> Reason:
+    return Reason(
+        "group_incomplete",
+        f"it is cut over together with {listed(list(others), 'share')} (group {group!r}), which "
+        "can't move: mend that, or exclude it",
     )
 
 

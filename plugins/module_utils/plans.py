@@ -145,6 +145,9 @@ def _to_migration(which: str, entry: object) -> Migration:
         isinstance(one, Mapping) and isinstance(one.get("id"), str) for one in doomed
     ):
         raise ValueError(f"{which} has delete_snapshots that are no list of snapshots with an id.")
+    missing = entry.get("group_missing", [])
+    if not isinstance(entry.get("group", ""), str) or not isinstance(missing, list):
+        raise ValueError(f"{which} has a group that is no name, or group_missing that is no list.")
     if doomed and kind != SHARE:
         raise ValueError(f"{which} has delete_snapshots, which only a share can have.")
     return Migration(
@@ -156,6 +159,8 @@ def _to_migration(which: str, entry: object) -> Migration:
         kind=kind,
         options=_to_options(which, kind, entry.get("options") or {}),
         delete_snapshots=tuple(one["id"] for one in doomed),
+        group=entry.get("group", ""),
+        group_missing=tuple(map(str, missing)),
     )
 
 

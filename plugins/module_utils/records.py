@@ -47,6 +47,11 @@ LISTED = {"manila_migration": "replica"}
 """Beside the mark: Manila lists shares by whole values of metadata, and marks differ."""
 
 
+INTERRUPTED = "manila_migration_interrupted"
+"""The metadata of a share that names the instance, or the share server, whose copy was interrupted:
+whatever its task state will say, it must not be completed."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """What a migration by replica writes to the share before it has a replica made.
@@ -289,8 +294,14 @@ class Facts:
     """Access rules that are not in force as they are listed, each with its state."""
     name: str = ""
     members: Mapping[str, Facts] = field(default_factory=dict)
+    interrupted: str = ""
+    """What its metadata say of an interrupted copy."""
     active: bool = True
     """False of a replica that the share is not served from: it may have no export locations."""
+
+    def spoils(self, copy: str | None) -> bool:
+        """Whether the copy with this ID was interrupted, as one of the shares tells."""
+        return bool(copy) and any(one.interrupted == copy for one in (self, *self.members.values()))
 
 
 @dataclass(frozen=True)

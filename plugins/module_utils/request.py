@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
+from ansible_collections.manila.migration.plugins.module_utils.grouping import (
+    LARGEST,
+    Groups,
+    check_grouping,
+)
 from ansible_collections.manila.migration.plugins.module_utils.packing import PLACEMENTS, SPREAD
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     backend_of,
@@ -59,7 +64,8 @@ class Request:
     that may be lost, so that their shares can move.  ``share_servers`` says whether these move
     whole, or are split into shares.  ``tolerance`` (percent points) is how far from the mean a
     pool may be after a rebalance, ``pace`` what the time is told by.  ``agreed`` are the moves of
-    an older plan, destinations by IDs: what objectives that choose choose again.
+    an older plan, destinations by IDs: what objectives that choose choose again.  ``group_by`` and
+    ``groups`` say what is cut over together, ``order`` what is started first (``grouping``).
     """
 
     source: str = ""
@@ -78,6 +84,9 @@ class Request:
     pace: Pace = field(default_factory=Pace)
     tolerance: float = TOLERANCE
     agreed: Mapping[str, str] | None = None
+    group_by: str = ""
+    groups: Groups = ()
+    order: str = LARGEST
 
     @property
     def chooses(self) -> bool:
@@ -168,6 +177,7 @@ def check_request(inventory: Inventory, request: Request) -> dict[str, str]:
                 f"destinations: {place} is the source or a part of it ({request.source})."
             )
     _check_objective(inventory, request)
+    check_grouping(request.group_by, request.groups, request.order)
     if request.share_servers == WHOLE and not request.chooses and is_pool(request.source):
         on_servers = (one for several in inventory.on_servers.values() for one in several)
         if any(one.host == request.source for one in on_servers):

@@ -26,6 +26,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     CANCEL,
     COMPLETE,
     OUTDATED,
+    RECORD,
     REFUSED,
     REMOVE,
     START,
@@ -51,6 +52,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     timestamp,
     withholds,
 )
+from ansible_collections.manila.migration.plugins.module_utils.lease import Lease
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     observe_replica,
     observe_server,
@@ -61,6 +63,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Facts,
     Mark,
     Reason,
+    backend_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETING,
@@ -82,11 +85,26 @@ GRACE = 10.0
 have sent the complete, and under load Manila takes 5 s to show it."""
 
 
+SLOWEST = 4
+"""How many times longer the pause between two polls gets at most while nothing happens."""
+
 _NOTHING = Reason("", "")
 
 
 def _places(migration: Migration) -> tuple[str, str | None]:
     return migration.source, migration.destination
+
+
+def _steps(memory: Memory) -> dict[str, tuple[str, str | None]]:
+    """How far everything is, percents aside."""
+    return {one: (track.phase, track.task_state) for one, track in memory.tracks.items()}
+
+
+def _informed(track: Track, before: Facts) -> Track:
+    """What is known right before a cutover, another run's word of an interrupted copy included."""
+    return replace(
+        track, facts_before=before, tainted=track.tainted or before.spoils(track.successor)
+    )
 
 
 class Abandoned(Exception):
@@ -97,7 +115,8 @@ class Runner:
     """Drives one plan to its goal.
 
     ``timeout`` and ``poll_interval`` are seconds.  ``crowded`` says whether the caps matter, and
-    with them every other migration of the cloud.  ``report`` is called after every poll,
+    with them every other migration of the cloud; ``lease`` whether to claim the sources that are
+    cordoned (``lease``), which may raise Held.  ``report`` is called after every poll,
     ``guard`` right before anything is sent: it may raise Abandoned.
     """
 
@@ -110,6 +129,7 @@ class Runner:
         timeout: float,
         poll_interval: float,
         crowded: bool = True,
+        lease: bool = False,
         report: Callable[[Runner], None] | None = None,
         guard: Callable[[], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -126,6 +146,10 @@ class Runner:
         self._report = report
         self._guard = guard
         self._sleep = sleep
+        self._lease: Lease | None = None
+        if lease:
+            sources = (backend_of(one.source) for one in self.plan)
+            self._lease = Lease(cloud, sources, max(10.0, SLOWEST * poll_interval), sleep)
         self._polls = 0
         self._before: Observation | None = None
 
@@ -153,9 +177,21 @@ class Runner:
         Raises CloudError when the cloud can't be read for
         longer than the engine's patience; ``memory`` then holds what was known last.
         """
+        if self._lease is None:
+            self._drive(wait)
+            return
+        self._lease.take()
+        try:
+            self._drive(wait)
+        finally:
+            self._lease.release()
+
+    def _drive(self, wait: bool) -> None:
+        pause = self.poll_interval
         deadline = self.cloud.now() + self.timeout
         while True:
             decision = self._poll(self.limits, deadline)
+            still = not decision.actions and _steps(self.memory) == _steps(decision.memory)
             self.memory = decision.memory
             last = self.cloud.now() >= deadline
             for action in decision.actions:
@@ -169,7 +205,16 @@ class Runner:
             if last:
                 self.timed_out = True
                 return
-            self._sleep(max(0.0, min(self.poll_interval, deadline - self.cloud.now())))
+            # While clients are disturbed every second counts; a copy may go on for hours.
+            idle = still and not any(one.phase == COMPLETING for one in self.memory.tracks.values())
+            pause = min(pause * 1.5, SLOWEST * self.poll_interval) if idle else self.poll_interval
+            self._sleep(max(0.0, min(pause, self._next_event(deadline) - self.cloud.now())))
+
+    def _next_event(self, deadline: float) -> float:
+        """When the next look must be taken whatever happens until then."""
+        now = self.cloud.now()
+        opens = self.limits.window.opens_at(now) if self.limits.window else None
+        return deadline if opens is None or opens <= now else min(deadline, opens)
 
     def _all_settled(self) -> bool:
         return all(self.track(migration).settled for migration in self.plan)
@@ -224,6 +269,8 @@ class Runner:
             binary: any(one.alive and one.enabled for one in services if one.binary == binary)
             for binary in (SCHEDULER, DATA)
         }
+        if self._lease:
+            self._lease.check(managers)
         return Reading(self._with_progress(seen), frozenset(gone), managers, workers)
 
     def _read_servers(self) -> list[Observation]:
@@ -269,6 +316,7 @@ class Runner:
             COMPLETE: self._complete,
             REMOVE: self._remove,
             CANCEL: self._cancel,
+            RECORD: self._record,
         }
         if action.verb == VERIFY:
             self._verify(action)
@@ -392,7 +440,7 @@ class Runner:
             self.memory,
             tracks={
                 **self.memory.tracks,
-                migration.id: replace(self.track(migration), facts_before=before),
+                migration.id: _informed(self.track(migration), before),
             },
         )
         hindrance = hinders_cutover(migration, before)
@@ -427,6 +475,26 @@ class Runner:
             self.cloud.delete_replica(self._found_at(new))
         else:
             self.cloud.cancel(migration.kind, migration.id)
+        self._tell(action, ACCEPTED)
+
+    def _record(self, action: Action) -> None:
+        """Write down that the copy was interrupted, or take away what was written of an old one."""
+        seen = self._look(action)
+        subject, copy = seen.id if seen else None, seen.copy.id if seen and seen.copy else None
+        if seen and action.migration.kind == SHARE_SERVER:
+            # Share servers have no metadata: the first of its shares carries it.
+            at = seen.successor if seen.resting and seen.successor else seen.id
+            subject = min((one.id for one in self.cloud.shares(share_server_id=at)), default=None)
+            copy = seen.successor if seen.moving else None
+        if seen is None or subject is None or (copy is None and not seen.resting):
+            self._tell(action, OUTDATED)
+            return
+        if self._guard:
+            self._guard()
+        if copy:
+            self.cloud.record_interruption(subject, copy)
+        else:
+            self.cloud.forget_interruption(subject)
         self._tell(action, ACCEPTED)
 
     def _found_at(self, pool: str | None) -> str:

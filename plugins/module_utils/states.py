@@ -177,6 +177,8 @@ class Observation:
     """ID of the share server that takes the place of this one; at rest, that has taken it."""
     leads: bool = False
     """Of a replica: whether the share is served from the one at the source."""
+    interrupted: str = ""
+    """Of a share: the ID of the instance whose copy is known to have been interrupted."""
     obstacle: str | None = None
     """Of a replica: why nothing may be begun, as half a sentence; None where nothing hinders."""
 
@@ -207,6 +209,19 @@ class Observation:
             if place.host and place.status != MOVING[self.kind]
         ]
         return others[0] if len(others) == 1 else None
+
+    @property
+    def copy(self) -> Place | None:
+        """The other copy while it migrates; None if there is none, or several."""
+        others = [one for one in self.instances or () if one.status != MOVING[self.kind]]
+        return others[0] if self.moving and len(others) == 1 else None
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether the copy that is made now was interrupted, as somebody has written down."""
+        return bool(self.interrupted) and any(
+            one.id == self.interrupted for one in self.instances or ()
+        )
 
     def at(self, host: str | None) -> Place | None:
         """The copy at a pool."""

@@ -58,20 +58,39 @@ class CutoverWindow:
             return bool(self.start <= clock < self.end)
         return bool(clock >= self.start or clock < self.end)
 
+    def closes_at(self, now: float) -> float:
+        """When it closes next (seconds since the epoch), asked while it is open."""
+        if isinstance(self.end, datetime):
+            return float(self.end.timestamp())
+        return self._next(self.end, now)
+
     def opens_at(self, now: float) -> float | None:
         """When it next opens (seconds since the epoch), ``now`` if it is open, None if never."""
         if self.is_open(now):
             return now
-        moment = datetime.fromtimestamp(now, self.zone)
         if isinstance(self.start, datetime):
             start = float(self.start.timestamp())
             return start if now < start else None
-        opening = moment.replace(
-            hour=self.start.hour, minute=self.start.minute, second=self.start.second, microsecond=0
+        return self._next(self.start, now)
+
+    @property
+    def seconds(self) -> float:
+        """How long it is open at a time."""
+        if isinstance(self.start, datetime):
+            return float(self.end.timestamp() - self.start.timestamp())
+        day = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        start, end = (datetime.combine(day, one) for one in (self.start, self.end))
+        return (end - start).total_seconds() % timedelta(days=1).total_seconds()
+
+    def _next(self, clock: time, now: float) -> float:
+        """When a time of day comes next."""
+        moment = datetime.fromtimestamp(now, self.zone)
+        then = moment.replace(
+            hour=clock.hour, minute=clock.minute, second=clock.second, microsecond=0
         )
-        if opening <= moment:
-            opening += timedelta(days=1)
-        return opening.timestamp()
+        if then <= moment:
+            then += timedelta(days=1)
+        return then.timestamp()
 
 
 def _moment(name: str, text: str, zone: tzinfo) -> Any:

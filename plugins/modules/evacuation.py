@@ -18,9 +18,14 @@ description:
   - All state is in Manila. A run that was killed is simply started again; migrations of the plan that
     already run, whoever started them, are taken over.
   - While it runs it prints a line a poll; in a job runner's output too.
+  - Where a source is cordoned as the role C(evacuate) does it, the run writes into the reason of the
+    cordon that it is at work. A second run then says so and sends nothing. One that was killed is noticed at once on the
+    same host, elsewhere after two and a half times of what the reason says.
 options:
   plan:
-    description: The plan, as M(manila.migration.evacuation_plan) returns it.
+    description:
+      - The plan, as M(manila.migration.evacuation_plan) returns it.
+      - Members of a cutover group are cut over together, once all of them in the plan are copied, or not at all.
     type: dict
     required: true
   state:
@@ -68,6 +73,22 @@ options:
         description: The time zone of both, for example V(Europe/Berlin).
         type: str
         default: UTC
+      cutover_seconds:
+        description:
+          - How long one cutover is expected to take. None is begun that would end after the window; a cutover group counts as
+            a whole. If one is seen to take longer, that counts.
+        type: int
+        default: 60
+  copy_timeout:
+    description:
+      - Seconds after which a copy that still goes on counts as failed and is left alone, 0 for never.
+      - Of a copy that was met on its way, from then on.
+    type: int
+    default: 0
+  cutover_timeout:
+    description: The same for a cutover.
+    type: int
+    default: 7200
   progress_file:
     description:
       - A file on the host that runs the module, to which it appends a line of JSON a poll.
@@ -145,7 +166,8 @@ migrations:
       type: str
     waiting_for:
       description: >-
-        C(code), C(message) and C(since). Codes are V(slot), V(grace), V(window), V(window_over), V(failures),
+        C(code), C(message) and C(since). Codes are V(slot), V(grace), V(window), V(window_over), V(window_short),
+        V(group), V(group_broken), V(failures),
         V(not_started), V(status), V(service_down), V(service_disabled), V(cordoned), V(snapshots), V(driver),
         V(copy), V(completing), V(cancelling), V(answer), V(unclear) and V(operator).
       type: dict
@@ -167,6 +189,7 @@ rate:
 
 import fcntl
 import json
+import math
 import os
 
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
@@ -176,6 +199,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     as_record,
     summarize,
 )
+from ansible_collections.manila.migration.plugins.module_utils.lease import Held
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.plans import to_migrations
 from ansible_collections.manila.migration.plugins.module_utils.report import (
@@ -208,8 +232,11 @@ class EvacuationModule(MigrationModule):
                 "start": {"required": True},
                 "end": {"required": True},
                 "timezone": {"default": "UTC"},
+                "cutover_seconds": {"type": "int", "default": 60},
             },
         },
+        "copy_timeout": {"type": "int", "default": 0},
+        "cutover_timeout": {"type": "int", "default": 7200},
         "poll_interval": {"type": "float", "default": 15},
         "timeout": {"type": "int", "default": 86400},
         "progress_file": {"type": "path"},
@@ -230,6 +257,7 @@ class EvacuationModule(MigrationModule):
             limits,
             timeout=self.params["timeout"],
             poll_interval=self.params["poll_interval"],
+            lease=True,
             report=self._report,
             guard=self._stop_if_abandoned,
         )
@@ -241,6 +269,9 @@ class EvacuationModule(MigrationModule):
                 runner.run()
         except Abandoned:
             abandoned = True
+        except Held as held:
+            self._note(runner)
+            self.refuse(str(held))
         finally:
             self._note(runner)
         if abandoned:
@@ -257,8 +288,14 @@ class EvacuationModule(MigrationModule):
                 self.refuse(f"{name}: it must be at least 1, not {self.params[name]}.")
         if self.params["poll_interval"] <= 0:
             self.refuse("poll_interval: it must be more than 0 seconds.")
-        window = None
+        for name in ("copy_timeout", "cutover_timeout"):
+            if self.params[name] < 0:
+                self.refuse(f"{name}: it can't be less than 0 seconds.")
+        window, expected = None, 0
         if self.params["cutover_window"]:
+            expected = self.params["cutover_window"]["cutover_seconds"]
+            if expected < 0:
+                self.refuse("cutover_window: cutover_seconds can't be less than 0.")
             try:
                 window = CutoverWindow.parse(self.params["cutover_window"])
             except ValueError as error:
@@ -269,6 +306,9 @@ class EvacuationModule(MigrationModule):
             max_parallel_per_pool=self.params["max_parallel_per_pool"],
             max_failures=self.params["max_failures"],
             window=window,
+            cutover_seconds=expected,
+            copy_timeout=self.params["copy_timeout"] or math.inf,
+            cutover_timeout=self.params["cutover_timeout"] or math.inf,
             start_new=self.params["start_new"],
             grace=GRACE,
         )

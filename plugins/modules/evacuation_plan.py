@@ -124,6 +124,36 @@ options:
     type: list
     elements: str
     default: []
+  group_by:
+    description:
+      - What is cut over together, once all of it is copied, or not at all. V(project), V(metadata:KEY) for the shares with the
+        same value of this key of their metadata, or V(share) for each alone.
+      - Without it, and without O(groups), each is cut over as soon as it may be.
+      - A share server brings the groups of its shares together. If a member can't move the others are left, too.
+    type: str
+    default: ""
+  groups:
+    description: The same for shares that are listed, whatever O(group_by) says of them.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What to call the group.
+        type: str
+        required: true
+      shares:
+        description: Names or IDs of its shares.
+        type: list
+        elements: str
+        required: true
+  order:
+    description:
+      - What is started first. V(largest), V(smallest), or V(metadata:KEY), the highest number in this key of the shares'
+        metadata; shares without one come last, and the largest of equals first.
+      - The members of a cutover group follow each other.
+    type: str
+    default: largest
   rate:
     description: MiB that one migration copies in a second, as measured or expected. Without it no time is told.
     type: float
@@ -338,6 +368,17 @@ class EvacuationPlanModule(MigrationModule):
         "delete_snapshots": {"type": "list", "elements": "str", "default": []},
         "placement": {"choices": ["spread", "pack"], "default": "spread"},
         "share_servers": {"choices": ["whole", "split"], "default": "whole"},
+        "group_by": {"default": ""},
+        "groups": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "name": {"required": True},
+                "shares": {"type": "list", "elements": "str", "required": True},
+            },
+        },
+        "order": {"default": "largest"},
         "rate": {"type": "float"},
         "max_parallel": {"type": "int", "default": 5},
         "max_parallel_per_pool": {"type": "int", "default": 2},
@@ -387,6 +428,9 @@ class EvacuationPlanModule(MigrationModule):
             tolerance=self.params["tolerance"],
             pace=Pace(rate, self.params["max_parallel"], self.params["max_parallel_per_pool"]),
             agreed=agreed,
+            group_by=self.params["group_by"],
+            groups=[(one["name"], one["shares"]) for one in self.params["groups"]],
+            order=self.params["order"],
         )
         try:
             inventory, plan = self._plan(cloud, request)

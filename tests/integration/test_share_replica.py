@@ -13,11 +13,6 @@ import pytest
 import yaml
 from conftest import CLOUD, Ansible, Manila, sandbox, wait_for
 
-UNPROVEN = pytest.mark.xfail(
-    strict=False, reason="written, and not yet seen to pass on a quiet machine"
-)
-"""To be taken away from each test that was."""
-
 MIRROR1 = "sandbox@mirror1#gold"
 MIRROR2 = "sandbox@mirror2#gold"
 SILVER2 = "sandbox@mirror2#silver"
@@ -131,7 +126,6 @@ def test_a_cancel_removes_the_new_replica_only(
     assert replicas.marks(share) == {}
 
 
-@UNPROVEN
 def test_killed_between_promotion_and_removal(
     manila: Manila, ansible: Ansible, replicas: Replicas
 ) -> None:
@@ -187,7 +181,6 @@ def test_what_was_there_before_is_no_destination(
     assert replicas.at(share) == {MIRROR1: "available active", MIRROR2: "available in_sync"}
 
 
-@UNPROVEN
 def test_failures(manila: Manila, ansible: Ansible, replicas: Replicas) -> None:
     share, other = replicas.create("no-replica", MIRROR1), replicas.create("no-promotion", MIRROR1)
     sandbox("fail", "create_replica", share)
@@ -206,7 +199,6 @@ def test_failures(manila: Manila, ansible: Ansible, replicas: Replicas) -> None:
         assert not ansible.tasks(move(other, state)).last["changed"]
 
 
-@UNPROVEN
 def test_the_source_must_not_be_disabled(
     manila: Manila, ansible: Ansible, replicas: Replicas
 ) -> None:

@@ -223,6 +223,13 @@ class Loop:
             if seen is None or self._refuses(action, seen):
                 self._tell(action, engine.OUTDATED)
                 return
+        if action.verb == engine.RECORD:
+            copy = seen.copy.id if seen.copy else ""
+            if migration.kind == SHARE_SERVER:
+                copy = (seen.successor or "") if seen.moving else ""
+            self.manila.record(migration.id, copy)
+            self._tell(action, engine.ACCEPTED)
+            return
         self._check(action, seen)
         try:
             if migration.kind == SHARE_REPLICA:
@@ -277,6 +284,9 @@ class Loop:
         withheld = engine.withholds(action, self.memory, self.limits, self.manila.now)
         if withheld:
             return withheld
+        if action.verb == engine.RECORD:
+            known = seen.copy or seen.resting or (seen.moving and seen.successor)
+            return None if known else "it is unclear which copy is meant"
         if action.verb == engine.START:
             return engine.refuses_start(action.migration, seen)
         if action.verb == engine.CANCEL:
@@ -289,7 +299,9 @@ class Loop:
         facts = self._facts(migration)
         if facts is None:
             return None
-        track = replace(self.track(migration.id), facts_before=facts)
+        track = self.track(migration.id)
+        spoilt = track.tainted or facts.spoils(track.successor)
+        track = replace(track, facts_before=facts, tainted=spoilt)
         self.memory = replace(self.memory, tracks={**self.memory.tracks, migration.id: track})
         return facts
 
@@ -458,6 +470,8 @@ class Loop:
             demand(1, not self.track(migration.id).tainted, "an error interrupted its copy")
             demand(1, whole, "it was being cancelled, or copied twice")
             demand(5, limits.window is None or limits.window.is_open(self.manila.now), "no window")
+            apart = [one.id for one in self.plan if self._left_behind(migration, one)]
+            demand(5, not apart, f"of its group are not copied: {apart}")
             demand(6, failures < limits.max_failures, f"{failures} have failed")
         if verb in (engine.START, engine.COMPLETE):
             self._working[migration.id] = {migration.source, migration.destination or ""}
@@ -466,6 +480,14 @@ class Loop:
                 for pool, count in self._at_work_in(place).items():
                     most = limits.max_parallel_per_pool
                     demand(2, count <= most, f"{count} at work in {pool}")
+
+    def _left_behind(self, migration: Migration, other: Migration) -> bool:
+        """Whether another one of its cutover group could not be cut over with it."""
+        if not migration.group or other.group != migration.group:
+            return False
+        track = self.track(other.id)
+        there = track.phase in (COPIED, COMPLETING, COMPLETED) or track.outcome == engine.REACHED
+        return not there or track.outcome == FAILED
 
     def _at_work_in(self, place: str) -> dict[str, int]:
         """How many work in a pool, or in each pool of a back end.

@@ -175,6 +175,8 @@ class Share:
     """Who sent a complete that was accepted, in this attempt."""
     interrupted: bool = False
     """A crash interrupted this attempt's copy."""
+    recorded: str = ""
+    """What its metadata say of that: the ID of an instance."""
 
     @property
     def instance(self) -> Instance:
@@ -214,6 +216,8 @@ class Member:
     rules: frozenset[tuple[str, str, str]] = RULES
     unapplied: frozenset[tuple[str, str]] = frozenset()
     snapshots: dict[str, str] = field(default_factory=dict)
+    recorded: str = ""
+    """What its metadata say of an interrupted copy."""
 
 
 @dataclass
@@ -643,6 +647,7 @@ class ShareServers(World):
                     unapplied=one.unapplied,
                     snapshots=dict(one.snapshots),
                     exports=(one.export,),
+                    interrupted=one.recorded,
                 )
                 for share_id, one in members.items()
             },
@@ -1261,7 +1266,10 @@ class Manila(Replicas):
             status=share.status,
             host=share.host,
             task_state=share.task_state,
-            instances=tuple(Place(one.host, one.status) for one in copies) if instances else None,
+            instances=tuple(Place(one.host, one.status, one.id) for one in copies)
+            if instances
+            else None,
+            interrupted=share.recorded,
             share_type_id=share.instance.share_type_id,
             access_rules_status=share.rules_status,
             changed_at=max(one.changed_at for one in copies) if instances else None,
@@ -1270,6 +1278,16 @@ class Manila(Replicas):
             else None,
             size_gb=share.size_gb,
         )
+
+    def record(self, share_id: str, instance_id: str) -> None:
+        """Write down, or with nothing take away, which copy was interrupted."""
+        self.reads += 1
+        if share_id in self.servers:
+            members = self.servers[share_id].members
+            if members:
+                members[min(members)].recorded = instance_id
+        elif share_id in self.shares:
+            self.shares[share_id].recorded = instance_id
 
     def facts(self, share_id: str) -> Facts:
         """What is checked before and after a cutover."""

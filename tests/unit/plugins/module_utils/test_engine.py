@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -1270,3 +1271,178 @@ def test_a_summary_adds_up():
         "cancelled": 1,
         "waiting": 2,
     }
+
+
+# -- groups ----------------------------------------------------------------------------------
+
+
+def grouped(*groups: str, copied: int = 0, **limits) -> Loop:
+    """A share for each group that is named, the first of them copied."""
+    loop = story(len(groups), goal=COMPLETED, **limits)
+    loop.plan = [replace(one, group=group) for one, group in zip(loop.plan, groups)]
+    for one in loop.plan[:copied]:
+        loop.manila.rest(one.id, "migration_driver_phase1_done", NEW)
+    return loop
+
+
+def test_a_group_is_cut_over_when_all_of_it_is_copied():
+    loop = grouped("g", "g", "", copied=1)
+    assert wants(loop) == [("start", "s1"), ("start", "s2")]
+    assert waits_for(loop) == "group"
+    assert why(loop) == ("it is copied, and share name-1 of its cutover group 'g' not yet")
+    loop.run()
+    assert loop.broken == []
+    assert all(loop.track(one.id).phase == COMPLETED for one in loop.plan)
+    order = [subject for verb, subject in sent(loop) if verb == "complete"]
+    assert sorted(order[-2:]) == ["s0", "s1"] or order[0] == "s2"
+
+
+@pytest.mark.parametrize("copied", [1, 2])
+def test_a_group_of_which_one_fails_is_not_cut_over(copied):
+    loop = grouped("g", "g", "g", copied=copied)
+    loop.manila.shares["s2"].rules_status = "error"
+    loop.run()
+    assert [one for one in sent(loop) if one[0] == "complete"] == []
+    assert waits_for(loop) == "group_broken"
+    assert "share name-2 of its cutover group 'g' can't be" in why(loop)
+    assert not loop.timed_out
+
+
+def test_a_group_of_which_a_member_cannot_move_is_not_cut_over():
+    loop = grouped("g", copied=1)
+    loop.plan = [replace(loop.plan[0], group_missing=("pinned",))]
+    assert wants(loop) == []
+    assert waits_for(loop) == "group_broken"
+    assert loop.finished
+
+
+def test_a_group_that_nobody_copies_ends_the_wait():
+    loop = grouped("g", "g", copied=1, start_new=False)
+    assert wants(loop) == []
+    assert (waits_for(loop), waits_for(loop, "s1")) == ("group", "not_started")
+    assert loop.finished
+
+
+def test_the_rest_of_a_group_goes_before_others():
+    loop = grouped("", "g", "g", copied=3, max_parallel=1)
+    loop.plan = [loop.plan[1], loop.plan[0], loop.plan[2]]
+    loop.run()
+    order = [subject for verb, subject in sent(loop) if verb == "complete"]
+    assert order == ["s1", "s2", "s0"]
+
+
+# -- what the window has room for ------------------------------------------------------------
+
+
+def windowed(loop: Loop, begin: float, end: float) -> Loop:
+    start, stop = (engine.timestamp(loop.manila.now + one) for one in (begin, end))
+    window = CutoverWindow.parse({"start": start, "end": stop})
+    loop.limits = replace(loop.limits, window=window)
+    return loop
+
+
+@pytest.mark.parametrize(
+    ("number", "end", "expected"),
+    [(1, 100, []), (1, 140, ["s0"]), (4, 200, []), (4, 260, ["s0", "s1"])],
+)
+def test_nothing_is_cut_over_that_would_end_after_the_window(number, end, expected):
+    groups = ["g"] * number if number > 1 else [""]
+    loop = grouped(*groups, copied=number, max_parallel=2, cutover_seconds=120.0)
+    windowed(loop, -600, end)
+    assert [subject for _verb, subject in wants(loop)] == expected
+    if not expected:
+        assert waits_for(loop) == "window_over"
+        assert loop.finished
+
+
+def test_a_cutover_longer_than_the_window_is_said_at_once():
+    loop = windowed(grouped("", copied=1, cutover_seconds=900.0), 3600, 3660)
+    assert wants(loop) == []
+    assert waits_for(loop) == "window_short"
+    assert "900 s, longer than the cutover window is open" in why(loop)
+
+
+def test_a_daily_window_that_is_too_short_today_is_waited_for():
+    loop = grouped("", copied=1, cutover_seconds=1800.0)
+    now = datetime.fromtimestamp(loop.manila.now, timezone.utc)
+    start, end = ((now + timedelta(seconds=one)).strftime("%H:%M:%S") for one in (-3600, 600))
+    loop.limits = replace(loop.limits, window=CutoverWindow.parse({"start": start, "end": end}))
+    assert wants(loop) == []
+    assert waits_for(loop) == "window"
+    assert "it opens again at" in why(loop)
+    assert not loop.finished
+
+
+def test_what_was_seen_to_take_longer_counts():
+    loop = grouped("", "", copied=2, max_parallel=1, cutover_seconds=1.0)
+    windowed(loop, -600, 55)
+    loop.run()
+    done = [one.id for one in loop.plan if loop.track(one.id).phase == COMPLETED]
+    assert len(done) == 1
+    (left,) = [one.id for one in loop.plan if one.id not in done]
+    assert waits_for(loop, left) == "window_over"
+
+
+# -- time-outs of one migration --------------------------------------------------------------
+
+
+def test_a_copy_that_takes_too_long_is_left_alone():
+    loop = story(goal=COPIED, copy_timeout=60.0)
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "The copy of share name-0 still goes on after" in error
+    assert "copy_timeout is 60 s" in error
+    assert sent(loop) == [("start", "s0")]
+
+
+def test_a_copy_that_was_met_gets_the_whole_time():
+    loop = story(goal=COPIED)
+    loop.run(2)
+    loop.manila.advance(100)
+    loop.forget()
+    loop.limits = replace(loop.limits, copy_timeout=500.0)
+    assert ends(loop)[0] == REACHED
+
+
+def test_a_cutover_that_hangs_fails_with_a_word():
+    loop = grouped("", copied=1, cutover_timeout=300.0)
+    loop.manila.pace.delete = 10_000.0
+    loop.manila.pace.delete_timeout = 20_000.0
+    loop.manila.pace.step = 10_000.0
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "The cutover of share name-0 still goes on after" in error
+
+
+# -- what is written down of an interrupted copy ---------------------------------------------
+
+
+def test_an_interrupted_copy_is_remembered_by_the_next_run():
+    loop = story(goal=COMPLETED, driver=False)
+    copy = loop.manila.rest("s0", "data_copying_error", NEW).instances[1]
+    loop.run(1)
+    assert loop.manila.shares["s0"].recorded == copy.id
+    loop.manila.shares["s0"].task_state = "data_copying_completed"
+    loop.forget()
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "an error interrupted its copy" in error
+    assert ("complete", "s0") not in sent(loop)
+
+
+def test_a_cancel_takes_the_record_away():
+    loop = story(goal=CANCELLED, driver=False)
+    loop.manila.rest("s0", "data_copying_completed", NEW)
+    share = loop.manila.shares["s0"]
+    share.recorded = share.instances[1].id
+    assert ends(loop)[0] == REACHED
+    loop.forget()
+    loop.run(1)
+    assert share.recorded == ""
+
+
+def test_the_record_of_an_older_copy_hinders_nothing():
+    loop = story(goal=COMPLETED)
+    loop.manila.shares["s0"].recorded = "an-older-instance"
+    assert ends(loop) == (REACHED, "")
+    assert loop.manila.shares["s0"].recorded == ""

@@ -172,6 +172,9 @@ class World:
     """Hours from the begin to the opening and to the end of the cutover window."""
     interval: float = 60.0
     grace: float = 0.0
+    groups: int = 0
+    """In so many cutover groups is what is planned; 0: each for itself."""
+    cutover_seconds: float = 0.0
 
     def build(self) -> Loop:
         rng = random.Random(self.seed)
@@ -186,6 +189,8 @@ class World:
         for number, replica in enumerate(self.replicas):
             plan.append(_meet_replica(manila, f"replicated-{number}", *replica))
         rng.shuffle(plan)
+        if self.groups:
+            plan = [replace(one, group=f"group-{rng.randrange(self.groups)}") for one in plan]
         for number in range(self.others):
             other, pool = f"other-{number}", rng.choice((SOURCE, *POOLS))
             if rng.random() < 0.5:
@@ -211,6 +216,7 @@ class World:
             max_parallel_per_pool=self.max_parallel_per_pool,
             max_failures=self.max_failures,
             window=window,
+            cutover_seconds=self.cutover_seconds,
             grace=self.grace,
         )
         return Loop(manila, plan, limits, interval=self.interval, latency=self.latency)
@@ -423,12 +429,12 @@ def worlds(
 ) -> st.SearchStrategy[World]:
     pool = st.integers(0, len(POOLS) - 1)
     share = st.tuples(st.sampled_from(states), st.booleans(), pool)
-    server = st.tuples(st.sampled_from(servers), pool)
-    replica = st.tuples(st.sampled_from(replicas), pool)
+    server = st.tuples(st.sampled_from(servers or CLEAN_SERVERS), pool)
+    replica = st.tuples(st.sampled_from(replicas or CLEAN_REPLICAS), pool)
     chosen = {
         "shares": st.lists(share, max_size=5).map(tuple),
-        "servers": st.lists(server, max_size=3).map(tuple),
-        "replicas": st.lists(replica, max_size=3).map(tuple),
+        "servers": st.lists(server, max_size=3 if servers else 0).map(tuple),
+        "replicas": st.lists(replica, max_size=3 if replicas else 0).map(tuple),
         "faults": _some(faults),
         "goal": st.sampled_from(goals),
         "max_parallel": st.integers(1, 4),
@@ -436,6 +442,7 @@ def worlds(
         "others": st.integers(0, 3),
         "seed": st.integers(0, 2**32),
         "interval": st.sampled_from([20.0, 60.0, 90.0]),
+        "groups": st.sampled_from([0, 0, 1, 2]),
     }
     chosen.update({name: st.just(value) for name, value in fixed.items()})
     return st.builds(World, **chosen)
@@ -540,10 +547,17 @@ def assert_replica_is_there(manila: Manila, migration: Migration, goal: str) -> 
     max_failures=st.integers(1, 5),
     latency=st.sampled_from([0.0, 2.0]),
     window=st.sampled_from([None, (0, 1), (1, 2)]),
+    cutover_seconds=st.sampled_from([0.0, 60.0, 1200.0]),
 )
-def test_no_history_harms(world, max_failures, latency, window):
+def test_no_history_harms(world, max_failures, latency, window, cutover_seconds):
     """Invariants 1 to 7, whatever goes wrong and whoever meddles."""
-    world = replace(world, max_failures=max_failures, latency=latency, window=window)
+    world = replace(
+        world,
+        max_failures=max_failures,
+        latency=latency,
+        window=window,
+        cutover_seconds=cutover_seconds,
+    )
     loop = world.build().run()
     assert_harmless(loop)
     assert_explained(loop)
@@ -557,7 +571,10 @@ def test_what_goes_wrong_comes_to_an_end(world):
     assert_harmless(loop)
     assert_explained(loop)
     assert not loop.timed_out
-    assert all(loop.track(migration.id).settled for migration in loop.plan)
+    for migration in loop.plan:
+        track = loop.track(migration.id)
+        reason = track.waiting_for
+        assert track.settled or (reason and reason.code == "group_broken"), migration
 
 
 # -- everything is reached when nothing goes wrong -------------------------------------------
@@ -601,7 +618,7 @@ def test_a_second_run_sends_nothing(world):
     first.manila.advance(3600)
     second = Loop(first.manila, first.plan, first.limits).run()
     assert [call for call in second.manila.calls[calls:] if call.who == EVACUATION] == []
-    assert second.polls == 1
+    assert second.polls <= 2
     assert all(second.track(one.id).outcome == engine.REACHED for one in second.plan)
 
 
@@ -651,6 +668,36 @@ def test_killed_between_two_requests(world, kills):
     assert not loop.timed_out
     for migration in loop.plan:
         assert_moved(loop.manila, migration)
+
+
+@histories(150)
+@given(
+    world=worlds(
+        frozenset({"data_crash", "repair_in_the_open"}),
+        states=("fresh", "copied by host"),
+        servers=(),
+        replicas=(),
+        goals=(COMPLETED, COPIED),
+        others=0,
+        interval=60.0,
+    ),
+    kills=st.lists(st.integers(1, 8), max_size=6),
+)
+def test_killed_while_an_operator_mends(world, kills):
+    """An interrupted copy looks as if it was whole while somebody mends it by hand."""
+    world = replace(
+        world,
+        faults=frozenset({"data_crash", "repair_in_the_open"}),
+        shares=tuple((how, False, pool) for how, _driver, pool in world.shares),
+        grace=10.0,
+    )
+    loop = world.build()
+    for polls in kills:
+        loop.run(polls)
+        loop.forget()
+    loop.run()
+    assert_harmless(loop)
+    assert loop.manila.violations == []
 
 
 @histories(100)

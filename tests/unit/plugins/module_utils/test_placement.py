@@ -79,6 +79,8 @@ def test_the_plan_has_the_keys_of_the_contract():
             "new_share_network_id": None,
         },
         "delete_snapshots": [],
+        "group": "",
+        "group_missing": [],
         "warnings": entry["warnings"],
     }
     assert plan["summary"] == {

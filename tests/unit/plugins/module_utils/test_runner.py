@@ -20,7 +20,9 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Limits,
     Migration,
     as_record,
+    timestamp,
 )
+from ansible_collections.manila.migration.plugins.module_utils.lease import Claim, Held
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Facts,
     Service,
@@ -37,6 +39,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Observation,
     Place,
 )
+from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
 
 OLD, NEW = "n@old#p", "n@new#p"
 DONE = "migration_driver_phase1_done"
@@ -641,3 +644,78 @@ def test_the_exports_of_a_share_that_was_moved_before() -> None:
     runner = drive(FakeCloud(MOVED))
     runner.run()
     assert runner.with_exports(runner.plan[0])["export_locations_after"] == ["e"]
+
+
+# -- pauses ----------------------------------------------------------------------------------
+
+
+def test_it_asks_less_often_while_nothing_happens():
+    cloud = FakeCloud(
+        at_source(), at_source(), *[migrating("migration_driver_starting")] * 12, MOVED
+    )
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        cloud.time += seconds
+
+    run = drive(cloud)
+    run._sleep = sleep
+    run.run()
+    assert pauses[:6] == [1, 1, 1.5, 2.25, 3.375, 4]
+    assert max(pauses) == 4
+
+
+def test_the_opening_of_the_window_is_not_slept_through():
+    cloud = FakeCloud(migrating(DONE))
+    opens = timestamp(cloud.time + 5.5), timestamp(cloud.time + 900)
+    run = drive(cloud, timeout=30)
+    window = CutoverWindow.parse({"start": opens[0], "end": opens[1]})
+    run.limits = replace(run.limits, window=window)
+    sent_at: list[float] = []
+    cloud.complete = lambda kind, share_id: sent_at.append(cloud.time)  # type: ignore[method-assign]
+    begun = cloud.time
+    run.run()
+    assert [one - begun for one in sent_at] == [5]
+
+
+# -- claims ----------------------------------------------------------------------------------
+
+
+class ClaimedCloud(FakeCloud):
+    """Its source is cordoned, and others write into the reason."""
+
+    reason = "manila.migration: being emptied"
+
+    def services(self) -> list[Service]:
+        old = Service("manila-share", "n@old", "disabled", "up", disabled_reason=self.reason)
+        return [old, Service("manila-share", "n@new", "enabled", "up")]
+
+    def share_managers(self) -> dict[str, Service]:
+        return {one.host: one for one in self.services()}
+
+    def disable_service(self, host: str, reason: str) -> None:
+        self.reason = reason
+
+
+def test_a_run_claims_its_source_while_it_works():
+    cloud = ClaimedCloud(at_source(), at_source(), migrating(DONE), migrating(DONE), MOVED)
+    reasons = []
+    run = drive(cloud, lease=True, report=lambda run: reasons.append(cloud.reason))
+    run.run()
+    assert all("at work: run " in one for one in reasons)
+    assert cloud.reason == ClaimedCloud.reason
+
+
+def test_a_run_that_is_outrun_sends_nothing_more():
+    cloud = ClaimedCloud(at_source(), at_source(), migrating(DONE))
+    claim = Claim("other", "root@far", "1.2@elsewhere", 1, 10)
+
+    def take_over(run: Runner) -> None:
+        cloud.reason = f"{ClaimedCloud.reason}{claim}"
+
+    run = drive(cloud, lease=True, report=take_over)
+    with pytest.raises(Held, match="run other of root@far"):
+        run.run()
+    assert cloud.sent == ["start"]
+    assert Claim.of(cloud.reason) == claim

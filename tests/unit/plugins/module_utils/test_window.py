@@ -202,3 +202,28 @@ def test_it_is_open_when_it_says_that_it_opens(start, end, zone, now):
     # when a short window may be over again.
     local = datetime.fromtimestamp(opens, daily.zone).strftime("%H:%M")
     assert daily.is_open(opens) or local != start
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "closes", "seconds"),
+    [
+        ({"start": "22:00", "end": "23:30"}, "2026-11-22T22:10", "2026-11-22T23:30", 5400),
+        ({"start": "22:00", "end": "04:00"}, "2026-11-22T23:10", "2026-11-23T04:00", 21600),
+        ({"start": "22:00", "end": "04:00"}, "2026-11-22T03:10", "2026-11-22T04:00", 21600),
+        (
+            {"start": "2026-11-22T22:00", "end": "2026-11-24T22:00"},
+            "2026-11-23T12:00",
+            "2026-11-24T22:00",
+            2 * 86400,
+        ),
+    ],
+)
+def test_when_it_closes_and_how_long_it_is_open(window, now, closes, seconds):
+    moment, end = (
+        datetime.fromisoformat(one).replace(tzinfo=timezone.utc).timestamp()
+        for one in (now, closes)
+    )
+    parsed = CutoverWindow.parse(window)
+    assert parsed.is_open(moment)
+    assert parsed.closes_at(moment) == end
+    assert parsed.seconds == seconds

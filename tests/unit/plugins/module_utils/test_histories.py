@@ -1,0 +1,93 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The invariants over a hundred thousand histories, drawn without looking for the worst.
+
+Hypothesis looks for a few hundred that are bad (test_engine_properties.py); here is the mass, small
+worlds for the most part.  ``MANILA_MIGRATION_EXAMPLES=10`` makes it a million.  A failure names the
+seed: ``history(4711)`` is the same again.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from ansible_collections.manila.migration.plugins.module_utils.engine import GOALS
+from ansible_collections.manila.migration.tests.unit.conftest import TIMES
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
+    FAULTS,
+)
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.test_engine_properties import (
+    ALL,
+    POOLS,
+    TOGETHER,
+    World,
+    assert_explained,
+    assert_harmless,
+)
+
+HISTORIES = int(100_000 * TIMES)
+CHUNK = 1_000
+
+_FAULTS = sorted(FAULTS)
+_SHARES, _SERVERS, _REPLICAS = ALL
+
+
+def draw(rng: random.Random) -> World:
+    """A world of one to four migrations, faults and limits."""
+    shares, servers, replicas = rng.choice(
+        ((1, 0, 0), (2, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (2, 1, 1))
+    )
+    faults = frozenset(rng.sample(_FAULTS, rng.choice((0, 1, 1, 2, 3))))
+    if rng.random() < 0.3:
+        faults = rng.choice(TOGETHER)
+    return World(
+        shares=tuple(
+            (rng.choice(_SHARES), rng.random() < 0.5, rng.randrange(len(POOLS)))
+            for _unused in range(shares)
+        ),
+        servers=tuple(
+            (rng.choice(_SERVERS), rng.randrange(len(POOLS))) for _unused in range(servers)
+        ),
+        replicas=tuple(
+            (rng.choice(_REPLICAS), rng.randrange(len(POOLS))) for _unused in range(replicas)
+        ),
+        faults=faults,
+        goal=rng.choice(GOALS),
+        max_parallel=rng.randint(1, 3),
+        max_parallel_per_pool=rng.randint(1, 2),
+        max_failures=rng.choice((1, 2, 99)),
+        others=rng.choice((0, 0, 1)),
+        seed=rng.getrandbits(32),
+        latency=rng.choice((0.0, 0.0, 2.0)),
+        window=rng.choice((None, None, (0, 1), (1, 2))),
+        interval=rng.choice((60.0, 90.0, 180.0)),
+        grace=10.0,
+        groups=rng.choice((0, 0, 1)),
+        cutover_seconds=rng.choice((0.0, 60.0)),
+    )
+
+
+def history(seed: int) -> None:
+    """One history: run through, or killed and run again a few times.  Raises AssertionError."""
+    rng = random.Random(seed)
+    loop = draw(rng).build()
+    for _unused in range(rng.choice((0, 0, 1, 2))):
+        loop.run(rng.randint(0, 8))
+        for action in loop.poll().actions[: rng.randint(0, 3)]:
+            loop.perform(action)
+        loop.forget()
+    loop.run()
+    assert_harmless(loop)
+    assert_explained(loop)
+
+
+@pytest.mark.parametrize("first", range(0, HISTORIES, CHUNK))
+def test_histories(first):
+    for seed in range(first, min(first + CHUNK, HISTORIES)):
+        try:
+            history(seed)
+        except AssertionError as error:
+            raise AssertionError(f"history({seed}): {error}") from None
