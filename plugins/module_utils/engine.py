@@ -189,7 +189,7 @@ class Track:
     leads: bool = False
     """Of a replica: whether the share is served from the one at the source."""
     held: tuple[str, float] | None = None
-    """What was found to hinder a cutover right before it, and when first."""
+    """What was found to hinder a cutover, or not to be in order after it, and when first."""
     checked: bool = False
     """Of a replica that was promoted: found in order, so that the one at the source can go."""
     look: bool = False
@@ -1039,9 +1039,7 @@ class _Groups:
     def can_still_move(self, plan: Sequence[Migration], tracks: Mapping[str, Track]) -> bool:
         """Whether anything may still happen without anybody's doing."""
         moving = {one.id for one in plan if _can_still_move(tracks[one.id])}
-        waiting = {
-            one.id for one in plan if one.id in moving and _code(tracks[one.id]) == _WITH_GROUP
-        }
+        waiting = {one.id for one in plan if one.id in moving and _code(tracks[one.id]) == "group"}
         alive = {one.group for one in plan if one.id in moving - waiting}
         return bool(moving - waiting) or any(
             one.group in alive for one in plan if one.id in waiting
@@ -1062,12 +1060,9 @@ class _Groups:
         if not lacking:
             return None
         return Reason(
-            _WITH_GROUP,
+            "group",
             f"it is copied, and {_few(lacking)} of its cutover group {group!r} not yet",
         )
-
-
-_WITH_GROUP = "group"
 
 
 def _goes_along(track: Track) -> bool:
@@ -1322,7 +1317,6 @@ def after(
             track = _waits(replace(track, held=held), Reason("snapshots", message), held[1])
     elif action.verb == VERIFY:
         moved = track.phase == COMPLETED
-        ended_at = (track.completed_at or track.met_at) if moved else track.since
         track = replace(track, look=True)
         if moved:
             track = replace(track, facts_after=found or track.facts_after)
@@ -1330,9 +1324,14 @@ def after(
             track = replace(track, checked=True)
         elif outcome == ACCEPTED:
             track = replace(track, outcome=REACHED)
-        elif now - (ended_at or now) >= min(patience, SETTLING):
+        else:
             what = "was moved" if moved else _STAYS.get(track.task_state or "", _CANCELLED)
-            track = _fail(track, f"{label} {what}, but {message}.")
+            held = track.held or (message, now)
+            if now - held[1] >= min(patience, SETTLING):
+                track = _fail(track, f"{label} {what}, but {message}.")
+            else:
+                reason = Reason("settling", f"it {what}, but {message}")
+                track = _waits(replace(track, held=held), reason, held[1])
     elif action.verb == RECORD:
         track = replace(track, look=True, recorded=not track.recorded)
     elif outcome == REFUSED:
@@ -1346,6 +1345,7 @@ def after(
             look=track.look or outcome == UNKNOWN,
             sent={**track.sent, action.verb: outcome},
             sent_at={**track.sent_at, action.verb: now},
+            held=None,
         )
         if action.verb == START:
             track = replace(track, started_at=now, since=now)

@@ -116,16 +116,13 @@ def in_order(
             )
         return priority, -size, entry["id"]
 
-    listed = list(entries)
+    keyed = [(urgency(entry), entry) for entry in entries]
     first: dict[str, tuple[float, int, str]] = {}
-    for entry in listed:
-        group = entry.get("group") or ""
-        if group:
-            first[group] = min(first.get(group, urgency(entry)), urgency(entry))
-    return sorted(
-        listed,
-        key=lambda entry: (first.get(entry.get("group") or "", urgency(entry)), urgency(entry)),
-    )
+    for key, entry in keyed:
+        if entry["group"]:
+            first[entry["group"]] = min(first.get(entry["group"], key), key)
+    keyed.sort(key=lambda one: (first.get(one[1]["group"], one[0]), one[0]))
+    return [entry for _key, entry in keyed]
 
 
 def _number(text: str | None) -> float:

@@ -404,6 +404,8 @@ class _Planner:
     def _gather(self) -> None:
         """Find the cutover group of everything that moves, or should."""
         request = self.request
+        if not (request.group_by or request.groups):
+            return
         subjects = [
             *(one.subject for one in self.waiting),
             *self.running,

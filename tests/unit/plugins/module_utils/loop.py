@@ -244,6 +244,9 @@ class Loop:
         except Unknown as unknown:
             self._tell(action, engine.UNKNOWN, str(unknown))
         except Refused as refused:
+            if refused.status >= 500:
+                self._tell(action, engine.UNKNOWN, str(refused))  # as the door to the cloud says
+                return
             now = self._look(migration)
             same = now and (now.status, now.task_state) == (seen.status, seen.task_state)
             outcome = engine.REFUSED if same else engine.OUTDATED

@@ -602,7 +602,8 @@ class ShareServers(World):
             if copy.source_id and copy.status == DESTINATION:
                 source = self.servers.get(copy.source_id)
                 # The source is done with, or gone, a moment before its successor is in use.
-                if copy.task_state == "migration_completing" and not (source and source.working):
+                counted = source is not None and (source.working or source.status == "active")
+                if copy.task_state == "migration_completing" and not counted:
                     work.setdefault(copy.source_id, set()).add(copy.host)
         return work
 

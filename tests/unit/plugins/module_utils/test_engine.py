@@ -1178,8 +1178,10 @@ def test_a_refused_action_was_not_sent():
 
 def test_a_check_that_fails_is_repeated_until_things_should_have_settled():
     moved = Track(seen=True, ours=True, phase=COMPLETED, completed_at=1000.0)
-    assert told(VERIFY, REFUSED, moved, 1119.0, message="it is not").outcome is None
-    late = told(VERIFY, REFUSED, moved, 1120.0, message="it has no export location")
+    first = told(VERIFY, REFUSED, moved, 1000.0, message="it is not")
+    assert first.waiting_for == Reason("settling", "it was moved, but it is not")
+    assert told(VERIFY, REFUSED, first, 1119.0, message="it is not").outcome is None
+    late = told(VERIFY, REFUSED, first, 1120.0, message="it has no export location")
     assert late.outcome == FAILED
     assert late.error == "share name-0 was moved, but it has no export location."
     assert told(VERIFY, ACCEPTED, moved, 1119.0).outcome == REACHED

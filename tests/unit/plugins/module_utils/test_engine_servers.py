@@ -1333,7 +1333,8 @@ def test_a_cancelled_server_whose_rules_stay_read_only_is_no_success():
     queued = replace(good, unapplied=frozenset({("ip 192.0.2.1", "queued_to_apply")}))
     wrong = engine.faults(migration, back, replace(found, members={"a": queued}))
     assert len(wrong) == 1 and "not in force (ip 192.0.2.1 (queued_to_apply))" in wrong[0]
-    late = verified(back, REFUSED, 1120.0, message=wrong[0], found=found)
+    first = verified(back, REFUSED, 1000.0, message=wrong[0], found=found)
+    late = verified(first, REFUSED, 1120.0, message=wrong[0], found=found)
     assert late.outcome == FAILED and late.facts_after is None
     assert "was cancelled and stays where it was, but" in (late.error or "")
     assert verified(back, REFUSED, 1119.0, message=wrong[0]).outcome is None

@@ -97,6 +97,8 @@ def test_one_migration_a_server():
             "new_share_type_id": None,
             "new_share_network_id": None,
         },
+        "group": "",
+        "group_missing": [],
         "warnings": [],
         "shares": [
             {"id": "s1", "name": "share 1", "size_gb": 10, "source": OLD, "destination": ONE},
