@@ -79,6 +79,9 @@ DATA = "manila-data"
 _FEW = 4
 """Up to so many shares are read one by one; for more, two lists cost fewer requests."""
 
+_PROMPT = 5.0
+"""Seconds in which a service that is there has answered: time-outs take longer (60)."""
+
 
 class CloudError(Exception):
     """Something that the user must be told: one sentence.  ``status_code`` where HTTP said it."""
@@ -407,6 +410,21 @@ class Cloud:
         percent = (body or {}).get("total_progress")
         return percent if isinstance(percent, int) else None
 
+    def copying(self, share_id: str) -> bool | None:
+        """Whether manila-data has the copy of a share in `data_copying_in_progress` in hand.
+
+        None where nobody can tell.  Manila answers 500 if manila-data knows of no such copy, and
+        also if it doesn't answer, but then only after a time-out (share/api.py).
+        """
+        self.requests += 1
+        begin = self._clock()
+        try:
+            self._client.shares.migration_get_progress(share_id)
+        except (manila_errors.ClientException, keystone_errors.ClientException) as error:
+            prompt = self._clock() - begin < _PROMPT
+            return False if _status(error) == 500 and prompt else None
+        return True
+
     def facts(self, share_id: str) -> Facts:
         """What must survive a cutover: place, copies, rules, snapshots, export locations."""
         return self._facts(self.share(share_id), len(self.instances_of(share_id)))
@@ -489,6 +507,7 @@ class Cloud:
                 access_to=one["access_to"],
                 state=one.get("state") or "active",
                 level=one["access_level"],
+                created_at=one.get("created_at"),
             )
             for one in self._get(path, "access_list", what, share_id=share_id)
         ]
@@ -711,6 +730,10 @@ class Cloud:
     def delete_server(self, server_id: str) -> None:
         """Delete a share server: Manila refuses that while a share is on it."""
         self._act(lambda: self._client.share_servers.delete(server_id))
+
+    def delete_instance(self, instance_id: str) -> None:
+        """Force-delete a share instance.  With a share's only one, Manila deletes the share."""
+        self._act(lambda: self._client.share_instances.force_delete(instance_id))
 
     def _resettable(self, kind: str) -> Any:
         managers = {

@@ -139,6 +139,7 @@ class AccessRule:
     access_to: str
     state: str = "active"
     level: str = ""
+    created_at: str | None = None
 
 
 @dataclass(frozen=True)

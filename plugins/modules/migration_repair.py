@@ -13,30 +13,56 @@ version_added: 0.1.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Looks at everything that the migration of a share server is concerned with, says what is wrong, and lists
+  - Looks at everything that the migration of a share or share server is concerned with, says what is wrong, and lists
     all resources with their states and the steps that mend it.
   - With O(state=repaired) it takes these steps, but only where they can't lose anything. Which of two copies is
     good it never guesses; somebody who has looked at the storage may say so with O(good_copy).
-  - Repairs of shares are not built yet, only those of share servers.
+  - Manila keeps no time of some states, and shows no message that waits for a service. Where that matters the module looks
+    on, until the services concerned have given a new sign of life and nothing has changed, up to a minute to diagnose.
+  - Exactly one of O(share), O(share_server) and O(host) has to be given.
 options:
+  share:
+    description: Name or ID of the share.
+    type: str
   share_server:
     description: ID of the share server that is, or was, the source of the migration.
     type: str
-    required: true
     aliases: [share_server_id]
+  host:
+    description:
+      - A back end or pool, in the form V(host@backend) or V(host@backend#pool), to diagnose everything there that migrates,
+        is in error, or is left of a migration.
+    type: str
   state:
     description:
       - V(diagnosed) changes nothing.
-      - V(repaired) takes the steps of RV(diagnosis.procedure), and fails if the migration isn't well after that.
+      - V(repaired) takes the steps of RV(diagnosis.procedure), and fails if the migration isn't well after that. Not
+        possible with O(host).
     type: str
     choices: [diagnosed, repaired]
     default: diagnosed
   good_copy:
     description:
-      - Your word that you have looked at the storage, that the source serves its shares as before, and that nothing
-        works on the migration any more. Only used where RV(diagnosis.safe) is V(false).
+      - Your word that you have looked at the storage, that this copy has all data, and that nothing works on the migration
+        any more. Only used where RV(diagnosis.safe) is V(false).
+      - V(source) gives everything back to the source.
+      - V(destination) is for shares only. The share is served from its newer instance then, and the other one is deleted.
     type: str
-    choices: [source]
+    choices: [source, destination]
+  mechanism:
+    description:
+      - Who has copied a share, its driver or the Data Service. Only needed where the diagnosis says so, as Manila does not
+        record it.
+    type: str
+    choices: [driver, host]
+  access_to:
+    description:
+      - What the access rules of the Data Service let in, the values of C(data_node_access_ips), C(data_node_access_cert) and
+        C(data_node_access_admin_user). Such rules are removed from a share at rest that was migrated once.
+      - Clients must not have rules for the same. Manila itself deletes these at each host-assisted migration.
+    type: list
+    elements: str
+    default: []
   patience:
     description: For how many seconds a state that should pass by itself must have lasted before it is called a halt.
     type: int
@@ -61,14 +87,16 @@ extends_documentation_fragment:
   - manila.migration.attributes
   - manila.migration.attributes.actiongroup
 seealso:
+  - module: manila.migration.share_migration
   - module: manila.migration.share_server_migration
+  - module: manila.migration.data_service_rules
 """
 
 EXAMPLES = r"""
-- name: Ask what is wrong
+- name: Ask what is wrong with a share
   manila.migration.migration_repair:
     cloud: mycloud
-    share_server: f3089d4f-89e8-4730-b6e6-7cab553df071
+    share: projects
   register: asked
 
 - name: Show it, with everything that is concerned
@@ -78,9 +106,21 @@ EXAMPLES = r"""
 - name: Mend it, if nothing can be lost by that
   manila.migration.migration_repair:
     cloud: mycloud
-    share_server: f3089d4f-89e8-4730-b6e6-7cab553df071
+    share: projects
+    access_to: [192.0.2.30]
     state: repaired
   when: asked.diagnosis.safe
+
+- name: Ask about everything at a back end
+  manila.migration.migration_repair:
+    cloud: mycloud
+    host: stor1@array7
+  register: all_of_it
+
+- name: Ask what is wrong with a share server
+  manila.migration.migration_repair:
+    cloud: mycloud
+    share_server: f3089d4f-89e8-4730-b6e6-7cab553df071
 
 - name: Give everything back to the source, after a look at the storage
   manila.migration.migration_repair:
@@ -94,7 +134,7 @@ RETURN = r"""
 diagnosis:
   description: What is wrong; after a repair, how it is now.
   type: dict
-  returned: when the share server was found
+  returned: when the share or share server was found
   contains:
     code:
       description: What it is, see the page of reasons in the documentation of the collection.
@@ -105,8 +145,8 @@ diagnosis:
       type: str
     resources:
       description:
-        - Everything that is concerned, share servers, share instances and snapshots, each with C(kind), C(id), C(name)
-          and C(status), and what else tells about it.
+        - Everything that is concerned, shares, share servers, share instances, snapshots and access rules, each with C(kind),
+          C(id), C(name) and C(status), and what else tells about it.
       type: list
       elements: dict
     procedure:
@@ -116,11 +156,16 @@ diagnosis:
     safe:
       description: Whether these steps can't lose anything. If not, they are taken only with O(good_copy).
       type: bool
+diagnoses:
+  description: With O(host), one for everything there that may need a repair, each with C(kind), C(id) and C(name) beside.
+  type: list
+  elements: dict
+  returned: with O(host)
 actions:
   description: What was done, or, in check mode, would be.
   type: list
   elements: str
-  returned: when the share server was found
+  returned: when the share or share server was found
 status_code:
   description: HTTP status of the answer that was the reason of a failure.
   type: int
@@ -128,6 +173,8 @@ status_code:
 """
 
 import time
+from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Cloud,
@@ -136,85 +183,233 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Unknown,
 )
 from ansible_collections.manila.migration.plugins.module_utils.diagnosis import (
+    ASK,
     CANCEL,
     DELETE,
+    DENY,
     RESET_STATUS,
+    RESET_TASK_STATE,
+    SHARE_INSTANCE,
+    WELL,
     Diagnosis,
-    ServerScene,
     Step,
-    diagnose_server,
 )
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
+from ansible_collections.manila.migration.plugins.module_utils.records import is_backend, is_pool
+from ansible_collections.manila.migration.plugins.module_utils.server_diagnosis import (
+    ServerScene,
+    diagnose_server,
+    suspect_servers,
+)
+from ansible_collections.manila.migration.plugins.module_utils.share_diagnosis import (
+    DESTINATION,
+    SETTLE,
+    ShareScene,
+    diagnose_share,
+    suspects,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import SHARE, SHARE_SERVER
+
+_ASKED = 4
+"""How often manila-data is asked: of two processes under one name, RabbitMQ asks them in turn."""
+
+_ONGOING = WELL - {"nothing"}
+"""Diagnoses that are not the end of a repair."""
+
+
+class StillCopies(Exception):
+    """What was said to have failed is being copied."""
+
+
+@dataclass
+class Subject:
+    """What is diagnosed, and since when everything about it looks as it does."""
+
+    kind: str
+    id: str
+    name: str = ""
+    seen: Any = None
+    since: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """The words for it in a sentence."""
+        name = f"{self.name} ({self.id})" if self.name else self.id
+        return f"{self.kind.replace('_', ' ')} {name}"
 
 
 class MigrationRepairModule(MigrationModule):
     """Looks, tells, and mends."""
 
     argument_spec = {
-        "share_server": {"required": True, "aliases": ["share_server_id"]},
+        "share": {},
+        "share_server": {"aliases": ["share_server_id"]},
+        "host": {},
         "state": {"choices": ["diagnosed", "repaired"], "default": "diagnosed"},
-        "good_copy": {"choices": ["source"]},
+        "good_copy": {"choices": ["source", "destination"]},
+        "mechanism": {"choices": ["driver", "host"]},
+        "access_to": {"type": "list", "elements": "str", "default": []},
         "patience": {"type": "int", "default": 600},
         "timeout": {"type": "int", "default": 600},
         "poll_interval": {"type": "float", "default": 5},
     }
-    module_kwargs = {"supports_check_mode": True}
+    module_kwargs = {
+        "supports_check_mode": True,
+        "mutually_exclusive": [("share", "share_server", "host")],
+        "required_one_of": [("share", "share_server", "host")],
+    }
 
     def run(self) -> None:
         """Diagnose, and repair where that is asked for and allowed."""
-        if self.params["poll_interval"] <= 0:
-            self.refuse("poll_interval: it must be more than 0 seconds.")
-        if self.params["patience"] < 0:
-            self.refuse("patience: it can't be less than 0 seconds.")
+        self._check()
         cloud = self.open_cloud()
-        found = self._diagnose(cloud)
+        if self.params["host"]:
+            self._diagnose_all(cloud)
+            return
+        subject = self._subject(cloud)
+        found = self._told(cloud, subject)
         self.results.update(changed=False, diagnosis=found.as_dict(), actions=[])
         if self.params["state"] == "diagnosed" or found.well:
             return
         if not found.safe and (self.params["good_copy"] is None or not found.steps):
-            self.refuse(f"{self._subject} is not repaired ({found.code}): {found.message}")
-        self.results.update(changed=True, diff=self._diff(found, found))
+            self.refuse(f"{subject.label} is not repaired ({found.code}): {found.message}")
+        self.results.update(changed=True, diff=_diff(found, found))
         if self.check_mode:
             self.results["actions"] = [step.text for step in found.steps]
             return
-        self._mend(cloud, found)
+        self._mend(cloud, subject, found)
 
-    @property
-    def _subject(self) -> str:
-        return f"share server {self.params['share_server']}"
+    def _check(self) -> None:
+        """Refuse what can't be meant."""
+        if self.params["poll_interval"] <= 0:
+            self.refuse("poll_interval: it must be more than 0 seconds.")
+        if self.params["patience"] < 0:
+            self.refuse("patience: it can't be less than 0 seconds.")
+        if self.params["good_copy"] == DESTINATION and self.params["share_server"]:
+            self.refuse(
+                "good_copy: of share servers only the source can be chosen; for the destination no "
+                "call of Manila's API exists."
+            )
+        host = self.params["host"]
+        if host and self.params["state"] == "repaired":
+            self.refuse("host: only one share or share server at a time can be repaired.")
+        if host and not (is_backend(host) or is_pool(host)):
+            self.refuse(
+                f"host: {host!r} is no place; write it as host@backend or host@backend#pool."
+            )
 
-    def _mend(self, cloud: Cloud, found: Diagnosis) -> None:
+    def _subject(self, cloud: Cloud) -> Subject:
+        if self.params["share"]:
+            share = cloud.find_share(self.params["share"])
+            return Subject(SHARE, share.id, share.name)
+        return Subject(SHARE_SERVER, self.params["share_server"])
+
+    def _diagnose_all(self, cloud: Cloud) -> None:
+        """Diagnose whatever at a place may need it; several are looked at in the same minute."""
+        host = self.params["host"]
+        shares = suspects(cloud.shares(), cloud.instances(), host)
+        servers = suspect_servers(cloud.share_servers(), host)
+        subjects = [Subject(SHARE, one.id, one.name) for one in shares]
+        subjects += [Subject(SHARE_SERVER, one.id) for one in servers]
+        told: dict[str, Diagnosis] = {}
+        deadline = time.monotonic() + SETTLE
+        while True:
+            open_ones = []
+            for subject in subjects:
+                if subject.id in told and not _worth(told[subject.id], deadline):
+                    continue
+                try:
+                    told[subject.id] = self._diagnose(cloud, subject)
+                except NotFound:
+                    told.pop(subject.id, None)
+                    continue
+                open_ones += [subject] if _worth(told[subject.id], deadline) else []
+            if not open_ones:
+                break
+            time.sleep(self.params["poll_interval"])
+        self.results.update(
+            changed=False,
+            diagnoses=[
+                {"kind": one.kind, "id": one.id, "name": one.name, **told[one.id].as_dict()}
+                for one in subjects
+                if one.id in told
+            ],
+        )
+
+    def _told(self, cloud: Cloud, subject: Subject) -> Diagnosis:
+        """A diagnosis, after as many looks as it takes; only a repair waits for all the patience."""
+        patience = self.params["patience"] if self.params["state"] == "repaired" else 0
+        deadline = time.monotonic() + patience + SETTLE
+        while True:
+            found = self._diagnose(cloud, subject)
+            if not _worth(found, deadline):
+                return found
+            time.sleep(self.params["poll_interval"])
+
+    def _mend(self, cloud: Cloud, subject: Subject, found: Diagnosis) -> None:
         for step in found.steps:
             try:
-                _take(cloud, step)
+                _take(cloud, step, subject)
+            except StillCopies:
+                self.results["actions"].append(step.text)
+                self.results["diagnosis"] = self._diagnose(cloud, subject).as_dict()
+                return  # it is in the state that it should be in, now
             except (Refused, Unknown) as error:
-                self.results["diagnosis"] = self._diagnose(cloud).as_dict()
+                self.results["diagnosis"] = self._diagnose(cloud, subject).as_dict()
                 self.refuse(
-                    f"{self._subject} is not repaired: to {step.text} failed: {error}",
+                    f"{subject.label} is not repaired: to {step.text} failed: {error}",
                     **({} if error.status_code is None else {"status_code": error.status_code}),
                 )
             self.results["actions"].append(step.text)
         deadline = time.monotonic() + self.params["timeout"]
         while True:
             # What was begun takes its time: the removal of a server, a cancel.
-            now = self._diagnose(cloud)
-            self.results.update(diagnosis=now.as_dict(), diff=self._diff(found, now))
-            if now.well and now.code != "running":
+            now = self._diagnose(cloud, subject)
+            self.results.update(diagnosis=now.as_dict(), diff=_diff(found, now))
+            if now.well and now.code not in _ONGOING:
                 return
-            if now.code not in ("running", found.code):
+            if now.code not in (*_ONGOING, found.code):
                 if now.safe and now.steps:
                     # One repair uncovers the next: a cancel leaves a destination to be removed.
-                    self._mend(cloud, now)
+                    self._mend(cloud, subject, now)
                     return
                 break
             if time.monotonic() >= deadline:
                 break
             time.sleep(self.params["poll_interval"])
-        self.refuse(f"{self._subject} is still not well ({now.code}): {now.message}")
+        self.refuse(f"{subject.label} is still not well ({now.code}): {now.message}")
 
-    def _diagnose(self, cloud: Cloud) -> Diagnosis:
-        server_id = self.params["share_server"]
+    def _diagnose(self, cloud: Cloud, subject: Subject) -> Diagnosis:
+        if subject.kind == SHARE_SERVER:
+            return self._diagnose_server(cloud, subject.id)
+        share = cloud.share(subject.id)
+        instances = cloud.instances_of(share.id)
+        snapshots = cloud.snapshots_of(share.id)
+        asked = share.task_state == "data_copying_in_progress" and share.status == "migrating"
+        copying = cloud.copying(share.id) if asked else None
+        seen = (
+            (share.status, share.task_state, copying),
+            {one.id: (one.status, one.updated_at) for one in instances},
+            {one.id: one.status for one in snapshots},
+        )
+        if seen != subject.seen:
+            subject.seen, subject.since = seen, cloud.now()
+        scene = ShareScene(
+            share,
+            instances,
+            snapshots,
+            cloud.access_rules(share.id),
+            cloud.services(),
+            copying,
+            subject.since,
+            frozenset(self.params["access_to"]),
+            self.params["mechanism"],
+            self.params["good_copy"],
+        )
+        return diagnose_share(scene, cloud.now(), self.params["patience"])
+
+    def _diagnose_server(self, cloud: Cloud, server_id: str) -> Diagnosis:
         servers = cloud.share_servers()
         if observe_server(server_id, servers) is None:
             raise NotFound(f"There is no share server with the ID {server_id!r}.")
@@ -233,24 +428,55 @@ class MigrationRepairModule(MigrationModule):
         )
         return diagnose_server(scene, cloud.now(), self.params["patience"])
 
-    def _diff(self, before: Diagnosis, after: Diagnosis) -> dict[str, object]:
-        return {"before": {"diagnosis": before.code}, "after": {"diagnosis": after.code}}
+
+def _worth(found: Diagnosis, deadline: float) -> bool:
+    """Whether looking on until a deadline can tell more."""
+    return bool(found.undecided) and time.monotonic() + found.undecided <= deadline
 
 
-def _take(cloud: Cloud, step: Step) -> None:
-    """Take one step.  What is gone already needs no deletion."""
+def _diff(before: Diagnosis, after: Diagnosis) -> dict[str, object]:
+    return {"before": {"diagnosis": before.code}, "after": {"diagnosis": after.code}}
+
+
+def _take(cloud: Cloud, step: Step, subject: Subject) -> None:
+    """Take one step.  What is gone already needs no deletion.  Raises Refused, Unknown, StillCopies."""
     if step.verb == CANCEL:
         cloud.cancel(step.kind, step.id)
-    elif step.verb == DELETE:
+    elif step.verb == ASK:
+        _ask(cloud, step.id)
+    elif step.verb in (DELETE, DENY):
         try:
-            cloud.delete_server(step.id)
+            _remove(cloud, step, subject)
         except Refused as error:
             if error.status_code != 404:
                 raise
     elif step.verb == RESET_STATUS:
         cloud.reset_status(step.kind, step.id, step.value or "")
-    else:
+    elif step.verb == RESET_TASK_STATE:
         cloud.reset_task_state(step.kind, step.id, step.value)
+
+
+def _remove(cloud: Cloud, step: Step, subject: Subject) -> None:
+    if step.verb == DENY:
+        cloud.deny(step.value or "", step.id)
+    elif step.kind != SHARE_INSTANCE:
+        cloud.delete_server(step.id)
+    else:
+        # With its only instance a share is gone; so another one has to be in use at this moment.
+        others = [one for one in cloud.instances_of(subject.id) if one.id != step.id]
+        if not any(one.status in ("available", "migrating") for one in others):
+            raise Refused(f"no other instance of {subject.label} is in use.")
+        cloud.delete_instance(step.id)
+
+
+def _ask(cloud: Cloud, share_id: str) -> None:
+    """Make sure that manila-data doesn't copy a share.  Raises StillCopies, Unknown."""
+    for _number in range(_ASKED):
+        answer = cloud.copying(share_id)
+        if answer:
+            raise StillCopies
+        if answer is None or cloud.share(share_id).task_state != "data_copying_in_progress":
+            raise Unknown("manila-data gave no clear answer.")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with a migration, from what everything concerned looks like."""
+"""What is wrong with a share server's migration, from what everything concerned looks like."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.manila.migration.plugins.module_utils.diagnosis import (
-    CODES,
-    Diagnosis,
-    ServerScene,
-    diagnose_server,
-)
+from ansible_collections.manila.migration.plugins.module_utils.diagnosis import CODES, Diagnosis
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
     Service,
     Share,
     ShareServer,
     Snapshot,
+)
+from ansible_collections.manila.migration.plugins.module_utils.server_diagnosis import (
+    ServerScene,
+    diagnose_server,
 )
 
 OLD, NEW = "node@old", "node@new"
