@@ -108,7 +108,19 @@ class Diagnosis:
         return {
             "code": self.code,
             "message": self.message,
-            "resources": [dict(one) for one in self.resources],
+            "resources": [{**one, "text": _words(one)} for one in self.resources],
             "procedure": [one.text for one in self.steps],
             "safe": self.safe,
         }
+
+
+def _words(resource: Mapping[str, Any]) -> str:
+    """A resource in words."""
+    kind, name = str(resource["kind"]).replace("_", " "), resource.get("name")
+    said = [str(resource["status"])]
+    if resource.get("task_state"):
+        said.append(f"task state {resource['task_state']}")
+    if resource.get("read_only"):
+        said.append("read-only")
+    where = f" at {resource['host']}" if resource.get("host") else ""
+    return f"{kind} {resource['id']}{f' ({name})' if name else ''}{where}: {', '.join(said)}"

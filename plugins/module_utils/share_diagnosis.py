@@ -203,9 +203,7 @@ def rules_of_the_migration(scene: ShareScene) -> list[AccessRule]:
     ]
 
 
-def suspects(
-    shares: Iterable[Share], instances: Iterable[Instance], host: str
-) -> list[Share]:
+def suspects(shares: Iterable[Share], instances: Iterable[Instance], host: str) -> list[Share]:
     """The shares with an instance at ``host`` that may need a repair."""
     at: dict[str, list[Instance]] = {}
     for one in instances:

@@ -136,6 +136,15 @@ diagnosis:
   type: dict
   returned: when the share or share server was found
   contains:
+    kind:
+      description: What it is about, V(share) or V(share_server).
+      type: str
+    id:
+      description: ID of that.
+      type: str
+    name:
+      description: Name of that; share servers have none.
+      type: str
     code:
       description: What it is, see the page of reasons in the documentation of the collection.
       type: str
@@ -146,7 +155,7 @@ diagnosis:
     resources:
       description:
         - Everything that is concerned, shares, share servers, share instances, snapshots and access rules, each with C(kind),
-          C(id), C(name) and C(status), and what else tells about it.
+          C(id), C(name) and C(status), what else tells about it, and as C(text) the same in words.
       type: list
       elements: dict
     procedure:
@@ -157,7 +166,7 @@ diagnosis:
       description: Whether these steps can't lose anything. If not, they are taken only with O(good_copy).
       type: bool
 diagnoses:
-  description: With O(host), one for everything there that may need a repair, each with C(kind), C(id) and C(name) beside.
+  description: With O(host), one like RV(diagnosis) for everything there that may need a repair.
   type: list
   elements: dict
   returned: with O(host)
@@ -269,7 +278,7 @@ class MigrationRepairModule(MigrationModule):
             return
         subject = self._subject(cloud)
         found = self._told(cloud, subject)
-        self.results.update(changed=False, diagnosis=found.as_dict(), actions=[])
+        self.results.update(changed=False, diagnosis=_as_dict(subject, found), actions=[])
         if self.params["state"] == "diagnosed" or found.well:
             return
         if not found.safe and (self.params["good_copy"] is None or not found.steps):
@@ -330,11 +339,7 @@ class MigrationRepairModule(MigrationModule):
             time.sleep(self.params["poll_interval"])
         self.results.update(
             changed=False,
-            diagnoses=[
-                {"kind": one.kind, "id": one.id, "name": one.name, **told[one.id].as_dict()}
-                for one in subjects
-                if one.id in told
-            ],
+            diagnoses=[_as_dict(one, told[one.id]) for one in subjects if one.id in told],
         )
 
     def _told(self, cloud: Cloud, subject: Subject) -> Diagnosis:
@@ -353,10 +358,10 @@ class MigrationRepairModule(MigrationModule):
                 _take(cloud, step, subject)
             except StillCopies:
                 self.results["actions"].append(step.text)
-                self.results["diagnosis"] = self._diagnose(cloud, subject).as_dict()
+                self.results["diagnosis"] = _as_dict(subject, self._diagnose(cloud, subject))
                 return  # it is in the state that it should be in, now
             except (Refused, Unknown) as error:
-                self.results["diagnosis"] = self._diagnose(cloud, subject).as_dict()
+                self.results["diagnosis"] = _as_dict(subject, self._diagnose(cloud, subject))
                 self.refuse(
                     f"{subject.label} is not repaired: to {step.text} failed: {error}",
                     **({} if error.status_code is None else {"status_code": error.status_code}),
@@ -366,7 +371,7 @@ class MigrationRepairModule(MigrationModule):
         while True:
             # What was begun takes its time: the removal of a server, a cancel.
             now = self._diagnose(cloud, subject)
-            self.results.update(diagnosis=now.as_dict(), diff=_diff(found, now))
+            self.results.update(diagnosis=_as_dict(subject, now), diff=_diff(found, now))
             if now.well and now.code not in _ONGOING:
                 return
             if now.code not in (*_ONGOING, found.code):
@@ -432,6 +437,10 @@ class MigrationRepairModule(MigrationModule):
 def _worth(found: Diagnosis, deadline: float) -> bool:
     """Whether looking on until a deadline can tell more."""
     return bool(found.undecided) and time.monotonic() + found.undecided <= deadline
+
+
+def _as_dict(subject: Subject, found: Diagnosis) -> dict[str, Any]:
+    return {"kind": subject.kind, "id": subject.id, "name": subject.name, **found.as_dict()}
 
 
 def _diff(before: Diagnosis, after: Diagnosis) -> dict[str, object]:
