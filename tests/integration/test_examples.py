@@ -48,8 +48,10 @@ def test_examples(manila: Manila, ansible: Ansible, modules: list[str]) -> None:
 
 def test_examples_for_share_servers(manila: Manila, ansible: Ansible) -> None:
     server = manila.create_server("tenant", "web")
+    manila.create("projects", ALPHA)
     names = {
         "mycloud": CLOUD,
+        "stor1@array7": "sandbox@alpha",
         "f3089d4f-89e8-4730-b6e6-7cab553df071": server,
         "stor2@array9": SERVERS2,
     }
