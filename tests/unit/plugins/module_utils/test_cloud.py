@@ -332,6 +332,11 @@ ACTIONS = [
         "/share_instances/i1/action",
     ),
     (
+        lambda cloud: cloud.delete_instance("i1"),
+        "POST",
+        "/share_instances/i1/action",
+    ),
+    (
         lambda cloud: cloud.reset_status("snapshot", "x1", "available"),
         "POST",
         "/snapshots/x1/action",
@@ -462,6 +467,24 @@ def test_progress_that_nobody_can_tell_is_asked_for_once(session, clock, answer)
         session.expect("GET", "/shares/s1/migration-progress", answer)
     assert open_door(session, clock).progress("share", "s1") is None
     assert clock.naps == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds", "copying"),
+    [(200, 0, True), (500, 1, False), (500, 60, None), (400, 0, None), (503, 0, None)],
+)
+def test_whether_manila_data_copies(session, clock, answer, seconds, copying):
+    """No such job is told at once; a service that is away is found out by a time-out."""
+    body = {"total_progress": 40} if answer == 200 else refusal("?", answer)
+    session.expect("GET", "/shares/s1/migration-progress", body, answer)
+    request = session.request
+
+    def slowly(*args, **more):
+        clock.now += seconds
+        return request(*args, **more)
+
+    session.request = slowly
+    assert open_door(session, clock).copying("s1") is copying
 
 
 @pytest.mark.parametrize("body", [{}, {"total_progress": "40"}, {"total_progress": None}])

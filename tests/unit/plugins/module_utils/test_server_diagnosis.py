@@ -21,6 +21,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
 from ansible_collections.manila.migration.plugins.module_utils.server_diagnosis import (
     ServerScene,
     diagnose_server,
+    suspect_servers,
 )
 
 OLD, NEW = "node@old", "node@new"
@@ -283,3 +284,14 @@ def test_access_rules_that_stay_read_only(what: ServerScene, code: str) -> None:
     assert found.code == code
     if code == "rules_not_restored":
         assert "of name0 are not in force" in found.message and not found.well
+
+
+def test_what_may_need_a_repair() -> None:
+    other = replace(BROKEN, id="o", source_id=None)
+    idle, moved = replace(resting(None), id="idle"), replace(ARRIVED, id="moved")
+    listed = [resting("migration_error"), BROKEN, other, idle, moved]
+    assert suspect_servers(listed, OLD) == [listed[0]]
+    assert suspect_servers(listed, NEW) == [other]
+    assert suspect_servers([moving("migration_starting")], OLD) == [moving("migration_starting")]
+    assert suspect_servers([resting("migration_starting")], OLD) != []
+    assert suspect_servers([resting("migration_success"), ARRIVED], OLD) == []
