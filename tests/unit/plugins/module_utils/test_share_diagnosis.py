@@ -125,6 +125,10 @@ BY_DRIVER = [task("migration_driver_phase1_done"), CANCELLED]
 RECOVERY_A = [task("data_copying_in_progress"), ASKED, *BY_DATA]
 FREE = [instance(0, "available"), task(None)]
 SECOND_DATA = [*SERVICES.values(), service("manila-data", "other", up=False)]
+DISABLED_DATA = [
+    replace(one, status="disabled") if one.binary == "manila-data" else one
+    for one in SERVICES.values()
+]
 KEPT = [Snapshot("x", "s", "migrating", "kept")]
 BROKEN = [Snapshot("x", "s", "error", "kept")]
 
@@ -261,6 +265,13 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
             [],
             True,
         ),
+        (
+            crashed("data_copying_error", services=DISABLED_DATA),
+            NOW,
+            "copy_interrupted",
+            BY_DATA,
+            False,
+        ),
         # Without its rule manila-data has perhaps asked for a completion that is on its way.
         (moving("data_copying_error"), NOW, "copy_interrupted", RECOVERY_A, False),
         (
@@ -298,6 +309,13 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
         # The cutover.
         (moving("migration_completing"), LATER, "cutover_halted", BY_DRIVER, False),
         (moving("migration_completing", read_only=True), LATER, "cutover_halted", [], False),
+        (
+            moving("migration_completing", read_only=True, snapshots=KEPT),
+            LATER,
+            "cutover_halted",
+            BY_DRIVER,
+            False,
+        ),
         (
             moving("migration_completing", read_only=True, mechanism="host"),
             LATER,
@@ -392,7 +410,44 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
             True,
         ),
         (resting("migration_cancelled", rules=[MANILAS]), LATER, "cancelled", [], True),
+        (
+            resting(
+                "migration_cancelled",
+                rules=[replace(MANILAS, state="queued_to_deny")],
+                access_to=frozenset({ADDRESS}),
+            ),
+            LATER,
+            "cancelled",
+            [],
+            True,
+        ),
+        (
+            resting(
+                "data_copying_completed",
+                since=None,
+                rules=[MANILAS],
+                access_to=frozenset({ADDRESS}),
+            ),
+            LATER,
+            "running",
+            [],
+            True,
+        ),
+        (
+            resting(None, snapshots=KEPT),
+            LATER,
+            "stale_status",
+            ["reset the status of snapshot x to 'available'"],
+            True,
+        ),
         # Nothing that is known.
+        (
+            scene("error", "migration_error", "error", "error", "deleting"),
+            LATER,
+            "unknown",
+            [],
+            False,
+        ),
         (scene("error", None, "error"), LATER, "unknown", [], False),
         (
             scene("migrating", "migration_in_progress", "migrating", "creating", "creating"),
@@ -427,6 +482,17 @@ def test_a_replica_that_is_moved_is_none_of_this() -> None:
     assert (stuck.code, stuck.steps, stuck.safe) == ("replica", (), False)
 
 
+def test_replicas_that_nobody_moves_are_left_alone() -> None:
+    what = resting(None, "error")
+    found = diagnose_share(replace(what, share=replace(what.share, has_replicas=True)), LATER, 600)
+    assert (found.code, found.steps) == ("nothing", ())
+
+
+def test_a_copy_that_goes_on_is_said_to() -> None:
+    found = diagnose_share(crashed("data_copying_in_progress", copying=True), LATER, 600)
+    assert found.message == "The Data Service copies."
+
+
 def test_the_rule_of_a_copy_is_named_where_its_address_was_not_given() -> None:
     unnamed = diagnose_share(crashed("data_copying_error"), NOW, 600)
     assert f"The access rule for {ADDRESS} was made by Manila" in unnamed.message
@@ -448,6 +514,7 @@ def test_what_may_need_a_repair() -> None:
         replace(resting(None).share, id="e"),
         replace(resting("migration_starting").share, id="f"),
         replace(scene("server_migrating", None, "server_migrating").share, id="g"),
+        replace(resting("migration_error").share, id="h"),
     ]
     instances = [
         *(Instance(f"{one.id}0", one.id, one.host, one.status) for one in listed),
@@ -455,7 +522,7 @@ def test_what_may_need_a_repair() -> None:
         Instance("d1", "d", OLD, "error"),
     ]
     instances[4] = replace(instances[4], read_only=True)
-    assert [one.id for one in suspects(listed, instances, "node@old")] == ["a", "c", "d", "e", "f"]
+    assert [one.id for one in suspects(listed, instances, "node@old")] == list("acdefh")
     assert [one.id for one in suspects(listed, instances, NEW)] == ["c"]
 
 
