@@ -301,7 +301,8 @@ def _diagnose(view: _View) -> Diagnosis:
         return _moving(view)
     if share.status == "available":
         found = _at_rest(view)
-        return _rules(view) or found if found.safe and not found.steps else found
+        more_to_do = found.undecided or found.steps or not found.safe
+        return found if more_to_do else _rules(view) or found
     failed = [one for one in scene.instances if one.status == "error"]
     if len(failed) == len(scene.instances) == 2 and share.task_state == "migration_error":
         return _phase2_failed(view)

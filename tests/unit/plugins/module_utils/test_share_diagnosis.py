@@ -394,6 +394,7 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
             False,
         ),
         # What stays of access rules.
+        (resting("data_copying_completed", since=None, read_only=True), LATER, "running", [], True),
         (resting("migration_cancelled", read_only=True), LATER, "rules_not_restored", [], False),
         (
             resting("migration_cancelled", rules=[MANILAS], access_to=frozenset({ADDRESS})),
