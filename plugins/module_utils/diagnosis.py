@@ -51,6 +51,7 @@ CANCEL = "cancel"
 DELETE = "delete"
 DENY = "deny"
 ASK = "ask"
+RECORD = "record"
 
 SHARE_INSTANCE = "share_instance"
 SNAPSHOT = "snapshot"
@@ -61,7 +62,8 @@ ACCESS_RULE = "access_rule"
 class Step:
     """One call of Manila's API: ``verb`` on the resource ``id`` of the kind ``kind``.
 
-    ``value`` is what is written, and of an access rule the ID of its share.
+    ``value`` is what is written, of an access rule the ID of its share, and of a record that of the
+    copy that was interrupted.
     """
 
     verb: str
@@ -81,6 +83,8 @@ class Step:
             return f"deny {what} of share {self.value}"
         if self.verb == ASK:
             return f"ask manila-data whether it copies {what}, and go on only if it says no"
+        if self.verb == RECORD:
+            return f"write into the metadata of {what} that its copy {self.value} was interrupted"
         name = self.verb.partition("_")[2].replace("_", " ")
         return f"reset the {name} of {what} to {self.value!r}"
 

@@ -25,6 +25,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     CANCEL,
     DELETE,
     DENY,
+    RECORD,
     RESET_STATUS,
     RESET_TASK_STATE,
     SHARE_INSTANCE,
@@ -37,6 +38,7 @@ from ansible_collections.manila.migration.plugins.module_utils.observation impor
     observe_replica,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     AccessRule,
     Instance,
     Mark,
@@ -593,7 +595,8 @@ def _data_copy(view: _View, source: Instance, copy: Instance) -> Diagnosis:
     rules = rules_of_the_migration(scene)
     abandoned = bool(rules) and all(one.state == "active" for one in rules)
     if state == "data_copying_completed":
-        if not abandoned:
+        recorded = scene.share.metadata.get(INTERRUPTED) == copy.id
+        if not abandoned and not recorded:
             return Diagnosis("copied", "It is copied, and waits for its cutover or a cancel.")
         return _settle(view, *view.managers(source.host, copy.host)) or _interrupted(
             view, copy, [Step(CANCEL, SHARE, scene.share.id)], True
@@ -870,14 +873,18 @@ def _reset(scene: ShareScene, task_state: str | None) -> Step:
 
 
 def _cancel(scene: ShareScene, copy: Instance, mechanism: str) -> list[Step]:
-    """Cancel, from a state in which Manila accepts that (share/api.py), and never a complete."""
+    """Cancel, from a state in which Manila accepts that (share/api.py).
+
+    It accepts a complete there, too: every run of ours heeds the record that it must not be sent.
+    """
     state = "data_copying_completed"
     if mechanism == DRIVER:
         # Before the end of the first phase a driver may refuse what belongs to the second.
         early = scene.task_state in _STARTING
         state = "migration_driver_in_progress" if early else "migration_driver_phase1_done"
     ready = [] if copy.status == _COPY else [Step(RESET_STATUS, SHARE_INSTANCE, copy.id, _COPY)]
-    return [*ready, _reset(scene, state), Step(CANCEL, SHARE, scene.share.id)]
+    record = Step(RECORD, SHARE, scene.share.id, copy.id)
+    return [*ready, record, _reset(scene, state), Step(CANCEL, SHARE, scene.share.id)]
 
 
 def _release(scene: ShareScene, source: Instance) -> list[Step]:

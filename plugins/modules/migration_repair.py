@@ -196,6 +196,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     CANCEL,
     DELETE,
     DENY,
+    RECORD,
     RESET_STATUS,
     RESET_TASK_STATE,
     SHARE_INSTANCE,
@@ -373,6 +374,8 @@ class MigrationRepairModule(MigrationModule):
             now = self._diagnose(cloud, subject)
             self.results.update(diagnosis=_as_dict(subject, now), diff=_diff(found, now))
             if now.well and now.code not in _ONGOING:
+                if subject.kind == SHARE:
+                    cloud.forget_interruption(subject.id)
                 return
             if now.code not in (*_ONGOING, found.code):
                 if now.safe and now.steps:
@@ -459,6 +462,8 @@ def _take(cloud: Cloud, step: Step, subject: Subject) -> None:
         except Refused as error:
             if error.status_code != 404:
                 raise
+    elif step.verb == RECORD:
+        cloud.record_interruption(step.id, step.value or "")
     elif step.verb == RESET_STATUS:
         cloud.reset_status(step.kind, step.id, step.value or "")
     elif step.verb == RESET_TASK_STATE:

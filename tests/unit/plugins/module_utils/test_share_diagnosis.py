@@ -23,6 +23,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     SHARE_INSTANCE,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     LISTED,
     MARK,
     AccessRule,
@@ -120,8 +121,9 @@ def delete(number: int) -> str:
 
 ASKED = "ask manila-data whether it copies share s, and go on only if it says no"
 CANCELLED = "cancel the migration of share s"
-BY_DATA = [task("data_copying_completed"), CANCELLED]
-BY_DRIVER = [task("migration_driver_phase1_done"), CANCELLED]
+RECORDED = "write into the metadata of share s that its copy i1 was interrupted"
+BY_DATA = [RECORDED, task("data_copying_completed"), CANCELLED]
+BY_DRIVER = [RECORDED, task("migration_driver_phase1_done"), CANCELLED]
 RECOVERY_A = [task("data_copying_in_progress"), ASKED, *BY_DATA]
 FREE = [instance(0, "available"), task(None)]
 SECOND_DATA = [*SERVICES.values(), service("manila-data", "other", up=False)]
@@ -236,7 +238,7 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
             moving("migration_driver_starting"),
             LATER,
             "start_halted",
-            [task("migration_driver_in_progress"), CANCELLED],
+            [RECORDED, task("migration_driver_in_progress"), CANCELLED],
             False,
         ),
         # Copies of the Data Service.
@@ -282,6 +284,14 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
             False,
         ),
         (crashed("data_copying_completed"), NOW, "copy_interrupted", [CANCELLED], True),
+        (
+            moving("data_copying_completed", metadata={INTERRUPTED: "i1"}),
+            NOW,
+            "copy_interrupted",
+            [CANCELLED],
+            True,
+        ),
+        (moving("data_copying_completed", metadata={INTERRUPTED: "i9"}), NOW, "copied", [], True),
         (crashed("data_copying_starting"), NOW, "running", [], True),
         (crashed("data_copying_starting"), LATER, "copy_interrupted", BY_DATA, False),
         (crashed("data_copying_completing"), LATER, "copy_interrupted", BY_DATA, False),
