@@ -433,6 +433,11 @@ def test_the_reason_of_a_cordon(session, version, reason, body):
     assert cloud.keeps_disabled_reason is (version == "2.83")
 
 
+@pytest.mark.parametrize(("version", "counts"), [("2.73", False), ("2.78", True)])
+def test_whether_a_new_type_is_counted_in_quotas(session, version, counts):
+    assert open_door(session, version=version).counts_new_types is counts
+
+
 def test_the_end_of_a_cordon(session):
     session.expect("PUT", "/services/enable", {})
     open_door(session).enable_service("node@old")
