@@ -168,7 +168,7 @@ class Database:
             "DELETE FROM quotas",
             "DELETE FROM project_user_quotas",
             "DELETE FROM project_share_type_quotas",
-            "UPDATE services SET disabled=0, disabled_reason=NULL",
+            self._settings.release.enable_services,
             # what drivers/fake_backends.py left, if it was killed
             "DELETE FROM services WHERE host LIKE 'fake-%'",
             "DELETE FROM availability_zones WHERE name LIKE 'fake-%'",

@@ -42,18 +42,27 @@ class Release:
     api_version: str
     #: of its database; 15.1 makes indexes that are too long for utf8mb4
     charset: str
+    #: SQL that enables all services; 15.1 has no reason for a disabled one
+    enable_services: str
     #: the VERSION_CODENAME of the Debian whose packages it is made of; "" if it comes from PyPI
     debian: str = ""
     packages: tuple[str, ...] = ()
 
 
 RELEASES: tuple[Release, ...] = (
-    Release("hibiscus", "23.0.1", "2.98", "utf8mb4"),
+    Release(
+        "hibiscus",
+        "23.0.1",
+        "2.98",
+        "utf8mb4",
+        "UPDATE services SET disabled=0, disabled_reason=NULL",
+    ),
     Release(
         "zed",
         "15.1.0",
         "2.73",
         "utf8",
+        "UPDATE services SET disabled=0",
         "bookworm",
         (
             "manila-common",
