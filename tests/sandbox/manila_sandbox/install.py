@@ -22,7 +22,7 @@ from pathlib import Path
 
 from manila_sandbox.errors import SandboxError
 from manila_sandbox.processes import ProcessTable
-from manila_sandbox.settings import SOURCE_DIR, Release, Settings
+from manila_sandbox.settings import DEFAULT_RELEASE, SOURCE_DIR, Release, Settings
 
 ELSEWHERE = (
     'tests/sandbox/README.md, section "A cloud of your own", says how to run the integration'
@@ -73,11 +73,12 @@ def check_platform(release: Release) -> None:
             f"the sandbox needs root (manila-data mounts shares), this is not; {ELSEWHERE}."
         )
     here = _distribution()
-    if release.debian and here.get("VERSION_CODENAME") != release.debian:
+    if release.debian and (here.get("ID"), here.get("VERSION_ID")) != ("debian", release.debian):
         raise SandboxError(
-            f"the sandbox's release '{release.name}' is Manila {release.manila} as Debian's"
-            f" '{release.debian}' packages it, and runs only there; this is"
-            f" {here.get('PRETTY_NAME', 'something else')}; {ELSEWHERE}."
+            f"the release '{release.name}' is made of Debian {release.debian}'s packages of Manila"
+            f" {release.manila} and needs Debian {release.debian}, this is"
+            f" {here.get('PRETTY_NAME', 'another system')}; leave out MANILA_SANDBOX_RELEASE for"
+            f" Manila {DEFAULT_RELEASE.manila}; {ELSEWHERE}."
         )
     missing = missing_packages(release)
     if missing and not shutil.which("apt-get"):

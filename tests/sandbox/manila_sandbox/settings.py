@@ -44,7 +44,7 @@ class Release:
     charset: str
     #: SQL that enables all services; 15.1 has no reason for a disabled one
     enable_services: str
-    #: the VERSION_CODENAME of the Debian whose packages it is made of; "" if it comes from PyPI
+    #: the version of the Debian whose packages it is made of; "" if it comes from PyPI
     debian: str = ""
     packages: tuple[str, ...] = ()
 
@@ -63,7 +63,7 @@ RELEASES: tuple[Release, ...] = (
         "2.73",
         "utf8",
         "UPDATE services SET disabled=0",
-        "bookworm",
+        "12",
         (
             "manila-common",
             "manila-data",
