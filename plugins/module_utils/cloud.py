@@ -184,6 +184,14 @@ class Cloud:
         """
         return bool(self._client.api_version > api_versions.APIVersion("2.73"))
 
+    @property
+    def frees_addresses(self) -> bool:
+        """Whether Manila frees the addresses of a share server moved without disruption.
+
+        It did before Manila 20 (2025.1), whose newest API is 2.89; that of 19 is 2.87.
+        """
+        return bool(self._client.api_version < api_versions.APIVersion("2.88"))
+
     def now(self) -> float:
         """Now, by the server's clock, in seconds since the epoch."""
         return self._clock() + self._skew

@@ -139,6 +139,7 @@ CODES: dict[str, str] = {
     "no_cancel": "The driver can't cancel the migration.",
     "no_progress": "The driver can't tell how far the migration is.",
     "leftover_destination": "A share server is left of a migration that failed or was cancelled.",
+    "addresses_freed": "A share server keeps its network addresses, and this release of Manila frees them.",
     "affinity": "An affinity hint of the share keeps it out of the pool.",
     "capacity_unknown": "A pool is used that does not report its capacity.",
     "filter_function": "A pool is used whose driver filters by a function of its own.",
@@ -204,6 +205,8 @@ class Inventory:
     networks: Mapping[str, ShareNetwork] = field(default_factory=dict)
     grouped_servers: frozenset[str] = frozenset()
     checks: Mapping[tuple[str, str], Compatibility] = field(default_factory=dict)
+    frees_addresses: bool = False
+    """Whether Manila frees the addresses of a share server moved without disruption."""
 
     def snapshots(self, share_id: str) -> Sequence[Snapshot]:
         """The snapshots that a share has."""
