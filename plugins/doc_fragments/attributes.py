@@ -22,7 +22,7 @@ requirements:
   - python-manilaclient >= 6.3.0
 notes:
   - The user needs the role C(admin). Manila shows where shares are, and migrates them, only for administrators.
-  - Works with Manila 15 (Zed, API 2.73) and newer. Tested with Manila 23.
+  - Works with Manila 15 (Zed, API 2.73) and newer. Tested with Manila 15.1 and 23.
 """
 
     STANDALONE = r"""

@@ -179,6 +179,22 @@ class Cloud:
         """Whether Manila stores why a service is disabled: from API 2.83 on."""
         return bool(self._client.api_version >= api_versions.APIVersion("2.83"))
 
+    @property
+    def counts_new_types(self) -> bool:
+        """Whether a migration to a new share type is counted in quotas: from Manila 16 (2023.1) on.
+
+        The API doesn't say; 15 is the only release supported whose newest API is 2.73.
+        """
+        return bool(self._client.api_version > api_versions.APIVersion("2.73"))
+
+    @property
+    def frees_addresses(self) -> bool:
+        """Whether Manila frees the addresses of a share server moved without disruption.
+
+        It did before Manila 20 (2025.1), whose newest API is 2.89; that of 19 is 2.87.
+        """
+        return bool(self._client.api_version < api_versions.APIVersion("2.88"))
+
     def now(self) -> float:
         """Now, by the server's clock, in seconds since the epoch."""
         return self._clock() + self._skew

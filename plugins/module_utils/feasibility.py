@@ -139,6 +139,7 @@ CODES: dict[str, str] = {
     "no_cancel": "The driver can't cancel the migration.",
     "no_progress": "The driver can't tell how far the migration is.",
     "leftover_destination": "A share server is left of a migration that failed or was cancelled.",
+    "addresses_freed": "A share server keeps its network addresses, and this release of Manila frees them.",
     "affinity": "An affinity hint of the share keeps it out of the pool.",
     "capacity_unknown": "A pool is used that does not report its capacity.",
     "filter_function": "A pool is used whose driver filters by a function of its own.",
@@ -204,6 +205,8 @@ class Inventory:
     networks: Mapping[str, ShareNetwork] = field(default_factory=dict)
     grouped_servers: frozenset[str] = frozenset()
     checks: Mapping[tuple[str, str], Compatibility] = field(default_factory=dict)
+    frees_addresses: bool = False
+    """Whether Manila frees the addresses of a share server moved without disruption."""
 
     def snapshots(self, share_id: str) -> Sequence[Snapshot]:
         """The snapshots that a share has."""
@@ -256,14 +259,14 @@ class Details:
     """What is read only where one share is asked about.
 
     ``quotas`` are those that a new share type touches, by what they are ("the quota of its
-    project"), and by resource; ``neighbours`` the places of the shares that its affinity hints
-    name, by share ID, none for one that doesn't exist; ``qos_types`` the names and IDs of those
-    that exist, None where Manila is too old to have any.
+    project"), and by resource, None where Manila is too old to count it; ``neighbours`` the places
+    of the shares that its affinity hints name, by share ID, none for one that doesn't exist;
+    ``qos_types`` the names and IDs of those that exist, None where Manila is too old to have any.
     """
 
     snapshots: Sequence[Snapshot] = ()
     rules: Sequence[AccessRule] = ()
-    quotas: Mapping[str, Mapping[str, Quota]] = field(default_factory=dict)
+    quotas: Mapping[str, Mapping[str, Quota]] | None = field(default_factory=dict)
     neighbours: Mapping[str, Sequence[str]] = field(default_factory=dict)
     qos_types: Collection[str] | None = None
     data_node_access_ips: Sequence[str] | None = None
@@ -875,7 +878,7 @@ def _quota_blockers(
     share: Share, options: Options, share_type: ShareType, details: Details
 ) -> list[Reason]:
     """share/api.py, _modify_quotas_for_share_migration(); -1 is no limit."""
-    if options.new_share_type_id in (None, share.share_type_id):
+    if options.new_share_type_id in (None, share.share_type_id) or details.quotas is None:
         return []
     needs = {"shares": 1, "gigabytes": share.size_gb}
     if share_type.extra_specs.get("replication_type"):
@@ -944,7 +947,7 @@ def mechanism_warnings(
                 "does not show, the copy won't",
             )
         )
-    if options.new_share_type_id not in (None, share.share_type_id):
+    if details.quotas is not None and options.new_share_type_id not in (None, share.share_type_id):
         found.append(
             Reason(
                 "quota_twice",

@@ -100,6 +100,7 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
         servers=tuple(servers),
         networks={one.id: one for one in cloud.share_networks()} if with_servers else {},
         grouped_servers=frozenset(cloud.grouped_servers()) if with_servers else frozenset(),
+        frees_addresses=cloud.frees_addresses,
     )
 
 

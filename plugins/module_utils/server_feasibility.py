@@ -363,6 +363,15 @@ def server_warnings(
         found.append(
             Reason("disruptive", "the cutover changes the export locations of all its shares")
         )
+    # share/manager.py, _server_migration_complete_driver(): what a driver can do is done, asked or not.
+    if supported.get("nondisruptive") and inventory.frees_addresses:
+        found.append(
+            Reason(
+                "addresses_freed",
+                "it keeps its network addresses, and Manila before 20 (2025.1) gives them back at the "
+                "cutover all the same, so that others can get them (bug 2064907)",
+            )
+        )
     left = [one for one in inventory.servers if one.source_id == server.id and one.status in _LEFT]
     for one in sorted(left, key=lambda one: one.id):
         found.append(

@@ -103,8 +103,10 @@ def read_for_share(
     return inventory, details
 
 
-def _quotas(cloud: Cloud, share: Share, options: Options) -> dict[str, dict[str, Quota]]:
-    """The quotas that a new share type touches."""
+def _quotas(cloud: Cloud, share: Share, options: Options) -> dict[str, dict[str, Quota]] | None:
+    """The quotas that a new share type touches, None where Manila doesn't count it."""
+    if not cloud.counts_new_types:
+        return None
     new = options.new_share_type_id
     if new in (None, share.share_type_id) or not share.project_id:
         return {}

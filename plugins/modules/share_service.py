@@ -29,7 +29,7 @@ options:
   disabled_reason:
     description:
       - Why it is disabled, for others to read. At most 255 characters.
-      - Manila keeps it from API 2.83 (2023.2) on; with an older one it is ignored, with a warning.
+      - Manila keeps it from API 2.83 (2024.1) on; with an older one it is ignored, with a warning.
       - Without it, the reason of a service that is already disabled is left as it is.
     type: str
 attributes:

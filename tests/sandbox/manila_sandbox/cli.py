@@ -51,8 +51,8 @@ class Sandbox:
             folder.mkdir(parents=True, exist_ok=True)
         self.paths.root.chmod(0o700)
         self.table = ProcessTable(self.paths)
-        self.installer = Installer(self.paths, self.table, self.say)
-        self.files = ConfigFiles(self.settings, self.installer.venv)
+        self.installer = Installer(self.settings, self.table, self.say)
+        self.files = ConfigFiles(self.settings, self.installer)
         self.database = Database(self.settings, self.files, self.installer)
         self.services = Services(self.settings, self.table, self.files, self.installer, self.say)
         self.cloud = self.services.cloud
@@ -80,7 +80,7 @@ class Sandbox:
 
     def up(self) -> None:
         """Bring everything up, as far as it isn't."""
-        check_platform()
+        check_platform(self.settings.release)
         self._stop_steps()
         if not self.installer.ready():
             self.installer.install()
@@ -409,7 +409,7 @@ class Sandbox:
         """Print what a shell evaluates to use the sandbox."""
         print(f"export OS_CLIENT_CONFIG_FILE={self.paths.clouds}")
         print("export OS_CLOUD=sandbox")
-        print(f"export MANILA_SANDBOX_VENV={self.installer.venv}")
+        print(f"export MANILA_SANDBOX_VENV={self.installer.programs('manila')}")
         print(f"export MANILA_SANDBOX_SHARES={self.paths.shares}")
         print(f"export MANILA_SANDBOX_MOUNTS={self.paths.mounts}")
         print(f"export MANILA_SANDBOX_LOGS={self.paths.logs}")

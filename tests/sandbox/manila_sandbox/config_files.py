@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from manila_sandbox.install import Installer
 from manila_sandbox.settings import (
     BACKENDS,
     DEFAULT_SHARE_TYPE,
@@ -74,11 +75,11 @@ def _ini(stanzas: Stanzas) -> str:
 class ConfigFiles:
     """Generates every file from the settings and the secrets."""
 
-    def __init__(self, settings: Settings, venv: Path) -> None:
+    def __init__(self, settings: Settings, installer: Installer) -> None:
         self._settings = settings
         self._paths = settings.paths
         self._ports = settings.ports
-        self._venv = venv
+        self._installer = installer
         self.secrets = self._secrets()
 
     def _secrets(self) -> dict[str, str]:
@@ -274,7 +275,7 @@ class ConfigFiles:
         for backend in BACKENDS:
             stanza = {"DEFAULT": {"enabled_share_backends": backend.name}}
             write(etc / f"{backend.name}.conf", _ini(stanza))
-        shipped = self._venv / "etc" / "manila"
+        shipped = self._installer.programs("manila") / "etc" / "manila"
         shutil.copyfile(shipped / "api-paste.ini", etc / "api-paste.ini")
         directories = "/usr/sbin,/usr/bin,/sbin,/bin"
         rootwrap = {"filters_path": shipped / "rootwrap.d", "exec_dirs": directories}
@@ -301,7 +302,7 @@ class ConfigFiles:
 
     def fingerprint(self, process: str) -> str:
         """Return a digest of what a process was started with; another one means a restart."""
-        digest = hashlib.sha256(str(self._venv).encode())
+        digest = hashlib.sha256(str(self._installer.programs(process)).encode())
         names: list[str] = []
         if process == "keystone":
             names = ["keystone.conf"]

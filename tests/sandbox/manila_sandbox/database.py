@@ -94,7 +94,10 @@ class Database:
     def schema_complete(self, name: str) -> bool:
         """Say whether a database was made by what is installed now."""
         mark = self._mark(name)
-        return mark.exists() and mark.read_text(encoding="utf-8") == self._installer.venv.name
+        return mark.exists() and mark.read_text(encoding="utf-8") == self._version(name)
+
+    def _version(self, name: str) -> str:
+        return self._installer.programs(name).name
 
     def make_schema(self, name: str) -> None:
         """Make or upgrade a database; one that was left half made is made anew."""
@@ -102,8 +105,9 @@ class Database:
             return
         mark = self._mark(name)
         if not mark.exists():
+            charset = {"manila": self._settings.release.charset}.get(name, "utf8mb4")
             self.execute(
-                f"DROP DATABASE IF EXISTS {name};CREATE DATABASE {name} CHARACTER SET utf8mb4;"
+                f"DROP DATABASE IF EXISTS {name};CREATE DATABASE {name} CHARACTER SET {charset};"
             )
         config = str(self._settings.paths.etc / f"{name}.conf")
         command = {
@@ -113,12 +117,12 @@ class Database:
         program, *arguments = command
         self._installer.step(
             f"{name}-db",
-            [str(self._installer.venv / "bin" / program), *arguments],
+            [self._installer.program(name, program), *arguments],
             failure=f"the tables of {name} could not be made",
         )
         if name == "keystone":
             self._bootstrap(config)
-        write(mark, self._installer.venv.name)
+        write(mark, self._version(name))
 
     def _bootstrap(self, config: str) -> None:
         for repository in ("fernet", "credential"):
@@ -130,7 +134,7 @@ class Database:
         self._installer.step(
             "keystone-db",
             [
-                *(str(self._installer.venv / "bin" / "keystone-manage"), "--config-file", config),
+                *(self._installer.program("keystone", "keystone-manage"), "--config-file", config),
                 *("bootstrap", "--bootstrap-username", "admin"),
                 *("--bootstrap-project-name", "admin", "--bootstrap-role-name", "admin"),
                 *("--bootstrap-region-id", "RegionOne"),
@@ -164,7 +168,7 @@ class Database:
             "DELETE FROM quotas",
             "DELETE FROM project_user_quotas",
             "DELETE FROM project_share_type_quotas",
-            "UPDATE services SET disabled=0, disabled_reason=NULL",
+            self._settings.release.enable_services,
             # what drivers/fake_backends.py left, if it was killed
             "DELETE FROM services WHERE host LIKE 'fake-%'",
             "DELETE FROM availability_zones WHERE name LIKE 'fake-%'",

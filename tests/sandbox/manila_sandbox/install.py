@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Brings the programs: MariaDB and RabbitMQ from Debian, Manila and Keystone from PyPI."""
+"""Brings the programs: MariaDB and RabbitMQ from Debian, Manila and Keystone from PyPI.
+
+A release of Manila that PyPI's libraries don't carry any more comes from Debian's packages. They
+are unpacked, not installed: that starts no service, makes no user, asks no question, and leaves
+the Python packages that others on this machine see as they are.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -16,7 +22,7 @@ from pathlib import Path
 
 from manila_sandbox.errors import SandboxError
 from manila_sandbox.processes import ProcessTable
-from manila_sandbox.settings import SOURCE_DIR, Paths
+from manila_sandbox.settings import DEFAULT_RELEASE, SOURCE_DIR, Release, Settings
 
 ELSEWHERE = (
     'tests/sandbox/README.md, section "A cloud of your own", says how to run the integration'
@@ -30,6 +36,7 @@ _PACKAGES: Mapping[str, Sequence[str]] = {
     "rabbitmq-server": (str(RABBITMQ_SERVER),),
     "mount": ("/usr/bin/mount", "/usr/bin/umount"),
 }
+_DEBIANS_PYTHON = "/usr/bin/python3"
 _PROBE = (
     "import ensurepip, json, sys, venv;"
     "assert (3, 11) <= sys.version_info[:2] <= (3, 13);"
@@ -38,16 +45,26 @@ _PROBE = (
 Say = Callable[[str], None]
 
 
-def missing_packages() -> list[str]:
+def missing_packages(release: Release) -> list[str]:
     """Return the Debian packages of which a program is not there."""
+    wanted = dict(_PACKAGES)
+    if release.packages:
+        wanted["python3"] = (_DEBIANS_PYTHON,)
     return [
         package
-        for package, programs in _PACKAGES.items()
+        for package, programs in wanted.items()
         if not all(os.access(program, os.X_OK) for program in programs)
     ]
 
 
-def check_platform() -> None:
+def _distribution() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def check_platform(release: Release) -> None:
     """Refuse in one sentence where the sandbox can not run."""
     if not sys.platform.startswith("linux"):
         raise SandboxError(f"the sandbox needs Linux; {ELSEWHERE}.")
@@ -55,7 +72,15 @@ def check_platform() -> None:
         raise SandboxError(
             f"the sandbox needs root (manila-data mounts shares), this is not; {ELSEWHERE}."
         )
-    missing = missing_packages()
+    here = _distribution()
+    if release.debian and (here.get("ID"), here.get("VERSION_ID")) != ("debian", release.debian):
+        raise SandboxError(
+            f"the release '{release.name}' is made of Debian {release.debian}'s packages of Manila"
+            f" {release.manila} and needs Debian {release.debian}, this is"
+            f" {here.get('PRETTY_NAME', 'another system')}; leave out MANILA_SANDBOX_RELEASE for"
+            f" Manila {DEFAULT_RELEASE.manila}; {ELSEWHERE}."
+        )
+    missing = missing_packages(release)
     if missing and not shutil.which("apt-get"):
         raise SandboxError(
             f"{', '.join(missing)} missing and there is no apt-get to install them; {ELSEWHERE}."
@@ -65,8 +90,9 @@ def check_platform() -> None:
 class Installer:
     """Installs what is missing; an interrupted installation is done again."""
 
-    def __init__(self, paths: Paths, table: ProcessTable, say: Say) -> None:
-        self._paths = paths
+    def __init__(self, settings: Settings, table: ProcessTable, say: Say) -> None:
+        self._release = settings.release
+        self._paths = settings.paths
         self._table = table
         self._say = say
 
@@ -111,21 +137,39 @@ class Installer:
 
     # -- everything ------------------------------------------------------------------------
 
-    @property
-    def venv(self) -> Path:
-        """Return the virtual environment that belongs to the pinned requirements."""
-        return self._paths.venvs / self._requirements_key()
+    def programs(self, process: str) -> Path:
+        """Return the folder with the programs of a process: ``bin/python``, ``etc/manila``.
 
-    def python(self) -> str:
-        """Return the interpreter of the virtual environment."""
-        return str(self.venv / "bin" / "python")
+        It is a virtual environment, or looks like one.
+        """
+        if self._release.packages and process != "keystone":
+            return self._unpacked
+        return self._venv
+
+    def program(self, process: str, name: str) -> str:
+        """Return the path of a program of a process."""
+        return str(self.programs(process) / "bin" / name)
+
+    @property
+    def _venv(self) -> Path:
+        digest = hashlib.sha256()
+        for name in ("requirements.txt", "constraints.txt"):
+            digest.update((SOURCE_DIR / name).read_bytes())
+        return self._paths.venvs / digest.hexdigest()[:12]
+
+    @property
+    def _unpacked(self) -> Path:
+        packages = " ".join(self._release.packages)
+        return self._paths.unpacked / hashlib.sha256(packages.encode()).hexdigest()[:12]
 
     def ready(self) -> bool:
         """Say whether nothing is missing."""
-        return not missing_packages() and self._complete_mark().exists()
+        return not missing_packages(self._release) and all(
+            _complete(self.programs(process)).exists() for process in ("keystone", "manila")
+        )
 
     def install(self) -> None:
-        """Install packages and the virtual environment side by side, for all sandboxes."""
+        """Bring packages and the virtual environment side by side, for all sandboxes."""
         self._paths.venvs.mkdir(parents=True, exist_ok=True)
         with (self._paths.venvs / ".lock").open("w") as lock:
             # what a killed run left behind, pip perhaps, holds the lock until it ends
@@ -152,7 +196,7 @@ class Installer:
 
         threads = [
             threading.Thread(target=guarded(work))
-            for work in (self._install_packages, self._install_venv)
+            for work in (self._bring_packages, self._install_venv)
         ]
         for thread in threads:
             thread.start()
@@ -163,8 +207,13 @@ class Installer:
 
     # -- Debian ----------------------------------------------------------------------------
 
+    def _bring_packages(self) -> None:
+        self._install_packages()
+        if self._release.packages:
+            self._unpack_packages()
+
     def _install_packages(self) -> None:
-        missing = missing_packages()
+        missing = missing_packages(self._release)
         if not missing:
             return
         self._say(f"installing {', '.join(missing)}")
@@ -193,16 +242,36 @@ class Installer:
             failure=f"apt-get {arguments[0]} failed",
         )
 
+    def _unpack_packages(self) -> None:
+        """Unpack the release's packages and those they need that are not installed here."""
+        folder = self._unpacked
+        if _complete(folder).exists():
+            return
+        self._say(f"unpacking Manila {self._release.manila} from Debian's packages")
+        shutil.rmtree(self._paths.unpacked, ignore_errors=True)
+        archives = folder / "archives"
+        (archives / "partial").mkdir(parents=True)
+        download = (
+            *("install", "--download-only", "--reinstall", "--no-install-recommends", "-y"),
+            *("-o", f"Dir::Cache::archives={archives}", *self._release.packages),
+        )
+        try:
+            self._apt(*download)
+        except SandboxError:  # what it knows of Debian's packages is old, or nothing
+            self._apt("update")
+            self._apt(*download)
+        for archive in sorted(archives.glob("*.deb")):
+            self.step(
+                "apt",
+                ["dpkg-deb", "--extract", str(archive), str(folder)],
+                failure=f"{archive.name} could not be unpacked",
+            )
+        shutil.rmtree(archives)
+        _shape_like_venv(folder)
+        _complete(folder).touch()
+        self._say(f"Manila {self._release.manila} unpacked")
+
     # -- PyPI ------------------------------------------------------------------------------
-
-    def _requirements_key(self) -> str:
-        digest = hashlib.sha256()
-        for name in ("requirements.txt", "constraints.txt"):
-            digest.update((SOURCE_DIR / name).read_bytes())
-        return digest.hexdigest()[:12]
-
-    def _complete_mark(self) -> Path:
-        return self.venv / ".complete"
 
     def _interpreter(self) -> str:
         chosen = os.environ.get("MANILA_SANDBOX_PYTHON")
@@ -222,31 +291,71 @@ class Installer:
         )
 
     def _install_venv(self) -> None:
-        if self._complete_mark().exists():
+        venv = self._venv
+        if _complete(venv).exists():
             return
         interpreter = self._interpreter()
         self._say(f"installing Manila and Keystone for {interpreter}")
-        shutil.rmtree(self.venv, ignore_errors=True)
+        shutil.rmtree(venv, ignore_errors=True)
         self.step(
             "pip",
-            [interpreter, "-m", "venv", str(self.venv)],
+            [interpreter, "-m", "venv", str(venv)],
             failure="the virtual environment could not be made",
         )
         self.step(
             "pip",
             [
                 # the services compile what they import; that is less than half of it
-                *(self.python(), "-m", "pip", "install", "--no-compile", "--progress-bar=off"),
+                *(
+                    str(venv / "bin" / "python"),
+                    "-m",
+                    "pip",
+                    "install",
+                    "--no-compile",
+                    "--progress-bar=off",
+                ),
                 *("-r", str(SOURCE_DIR / "requirements.txt")),
                 *("-c", str(SOURCE_DIR / "constraints.txt")),
             ],
             failure="pip could not install Manila and Keystone",
         )
-        self._complete_mark().touch()
+        _complete(venv).touch()
         for other in self._paths.venvs.iterdir():
-            if other.is_dir() and other != self.venv:
+            if other.is_dir() and other != venv:
                 shutil.rmtree(other, ignore_errors=True)
         self._say("Manila and Keystone installed")
+
+
+def _complete(folder: Path) -> Path:
+    """Return the mark of a folder of programs that was made to its end."""
+    return folder / ".complete"
+
+
+def _shape_like_venv(folder: Path) -> None:
+    """Give unpacked packages a ``bin/python`` that finds them, programs that use it, and etc.
+
+    The libraries that the Python packages are linked to were unpacked only where this machine
+    lacks them, so they hide none of its own.
+    """
+    libraries = [*folder.glob("lib/*-linux-*"), *folder.glob("usr/lib/*-linux-*")]
+    paths = {
+        "PYTHONPATH": str(folder / "usr/lib/python3/dist-packages"),
+        "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
+    }
+    exports = [f'export {name}="${{{name}:+${name}:}}{path}"' for name, path in paths.items()]
+    lines = ["#!/bin/sh", *exports, f'exec {_DEBIANS_PYTHON} "$@"']
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    python = programs / "python"
+    python.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    python.chmod(0o755)
+    for program in (folder / "usr" / "bin").iterdir():
+        first, _newline, rest = program.read_bytes().partition(b"\n")
+        if first.startswith(b"#!") and b"python3" in first:
+            ours = programs / program.name
+            ours.write_bytes(f"#!{python}\n".encode() + rest)
+            ours.chmod(0o755)
+    shutil.copytree(folder / "usr/share/manila-common", folder / "etc/manila", dirs_exist_ok=True)
 
 
 def _pip_variables() -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from manila_sandbox.errors import SandboxError
-from manila_sandbox.settings import API_VERSION, Settings
+from manila_sandbox.settings import Settings
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -84,7 +84,7 @@ class Cloud:
         """Call Manila; ``path`` starts with a slash."""
         headers = {
             "X-Auth-Token": self._authenticate(),
-            "X-OpenStack-Manila-API-Version": API_VERSION,
+            "X-OpenStack-Manila-API-Version": self._settings.release.api_version,
             "X-OpenStack-Manila-API-Experimental": "True",
         }
         return request(method, self._settings.share_url + path, body, headers, seconds)[0]

@@ -70,9 +70,9 @@ class Services:
 
     # -- commands --------------------------------------------------------------------------
 
-    def _venv_environment(self) -> dict[str, str]:
+    def _environment(self, name: str) -> dict[str, str]:
         paths = self.settings.paths
-        programs = f"{paths.root / 'bin'}:{self.installer.venv / 'bin'}"
+        programs = f"{paths.root / 'bin'}:{self.installer.programs(name) / 'bin'}"
         return {
             "PATH": f"{programs}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "PYTHONPATH": str(paths.library),
@@ -152,15 +152,15 @@ class Services:
             arguments += ["--config-file", str(etc / "local.conf")]
         return arguments
 
-    def _launcher(self) -> list[str]:
-        return [self.installer.python(), "-m", "sandbox_drivers.launch"]
+    def _launcher(self, name: str) -> list[str]:
+        return [self.installer.program(name, "python"), "-m", "sandbox_drivers.launch"]
 
     def _command(self, name: str) -> tuple[Sequence[str], dict[str, str]]:
         if name == "mariadb":
             return self._mariadb(), {}
         if name == "rabbitmq":
             return [str(RABBITMQ_SERVER)], self._rabbitmq_environment()
-        return [*self._launcher(), *self._arguments(name)], self._venv_environment()
+        return [*self._launcher(name), *self._arguments(name)], self._environment(name)
 
     def _port(self, name: str) -> int | None:
         ports = self.settings.ports
@@ -271,8 +271,8 @@ class Services:
         write(file, json.dumps({"config": config, "services": plan}))
         self.table.start(
             "nursery",
-            [*self._launcher(), "all", str(file)],
-            self._venv_environment(),
+            [*self._launcher("manila"), "all", str(file)],
+            self._environment("manila"),
             "",
             paths.data,
         )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the sandbox consists of: paths, ports, back ends, share types. No I/O but os.environ."""
+"""What the sandbox consists of: release, paths, ports, back ends, share types.
+
+No I/O but os.environ.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ LOOPBACK = "127.0.0.1"
 HOST = "sandbox"
 REGION = "RegionOne"
 ZONE = "nova"
-API_VERSION = "2.98"
 
 #: the environment variable by which processes of a sandbox are recognised in /proc
 MARK = "MANILA_SANDBOX_MARK"
@@ -24,6 +26,56 @@ SOURCE_DIR = Path(__file__).resolve().parent.parent
 REPORT_INTERVAL = 3
 SERVICE_DOWN_TIME = 20
 PERIODIC_INTERVAL = 2
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release of Manila, and all that the sandbox does differently for it.
+
+    Its drivers run in every release; what these call differently is in
+    ``drivers/sandbox_drivers/releases.py``.
+    """
+
+    name: str
+    manila: str
+    #: what the sandbox itself speaks to it
+    api_version: str
+    #: of its database; 15.1 makes indexes that are too long for utf8mb4
+    charset: str
+    #: SQL that enables all services; 15.1 has no reason for a disabled one
+    enable_services: str
+    #: the version of the Debian whose packages it is made of; "" if it comes from PyPI
+    debian: str = ""
+    packages: tuple[str, ...] = ()
+
+
+RELEASES: tuple[Release, ...] = (
+    Release(
+        "hibiscus",
+        "23.0.1",
+        "2.98",
+        "utf8mb4",
+        "UPDATE services SET disabled=0, disabled_reason=NULL",
+    ),
+    Release(
+        "zed",
+        "15.1.0",
+        "2.73",
+        "utf8",
+        "UPDATE services SET disabled=0",
+        "12",
+        (
+            "manila-common",
+            "manila-data",
+            "manila-scheduler",
+            "manila-share",
+            "python3-cheroot",
+            "python3-manila",
+            "python3-pymysql",
+        ),
+    ),
+)
+DEFAULT_RELEASE = RELEASES[0]
 
 
 @dataclass(frozen=True)
@@ -139,6 +191,18 @@ def backend(name: str) -> Backend:
     raise SandboxError(f"there is no back end '{name}'; there are {names}.")
 
 
+def chosen_release() -> Release:
+    """Return which release is meant, the default one unless MANILA_SANDBOX_RELEASE names another."""
+    name = os.environ.get("MANILA_SANDBOX_RELEASE") or DEFAULT_RELEASE.name
+    for release in RELEASES:
+        if release.name == name:
+            return release
+    known = ", ".join(f"{release.name} (Manila {release.manila})" for release in RELEASES)
+    raise SandboxError(
+        f"MANILA_SANDBOX_RELEASE={name} is no release known here; there are {known}."
+    )
+
+
 def sandbox_number() -> int:
     """Return which sandbox is meant, 0 unless MANILA_SANDBOX_NUMBER says another."""
     text = os.environ.get("MANILA_SANDBOX_NUMBER", "0")
@@ -189,28 +253,36 @@ class Ports:
 class Paths:
     """Where everything lives; nothing of it is in the repository.
 
-    ``shared`` is the folder of all sandboxes with what is the same for them, the installation;
-    number 0 lies right in it, another one in a folder of its number.
+    ``shared`` is the folder of all sandboxes with what is the same for them, the virtual
+    environment; ``home`` that of a release's sandboxes, a folder of its name in it unless it is the
+    default one. Number 0 lies right in that, another one in a folder of its number.
     """
 
     shared: Path
+    home: Path
     root: Path
 
     @classmethod
-    def from_environment(cls) -> Paths:
-        """Return the paths under MANILA_SANDBOX_DIR or the user's cache."""
+    def from_environment(cls, release: Release) -> Paths:
+        """Return the paths of a release under MANILA_SANDBOX_DIR or the user's cache."""
         cache = os.environ.get("MANILA_MIGRATION_CACHE") or (
             f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/manila-migration"
         )
         chosen = os.environ.get("MANILA_SANDBOX_DIR") or f"{cache}/sandbox"
         shared = Path(chosen).expanduser().resolve()
+        home = shared if release == DEFAULT_RELEASE else shared / release.name
         number = sandbox_number()
-        return cls(shared, shared / str(number) if number else shared)
+        return cls(shared, home, home / str(number) if number else home)
 
     @property
     def venvs(self) -> Path:
         """Return the folder of the virtual environments."""
         return self.shared / "venv"
+
+    @property
+    def unpacked(self) -> Path:
+        """Return the folder of a release's programs that come from Debian's packages."""
+        return self.home / "programs"
 
     @property
     def data(self) -> Path:
@@ -264,15 +336,17 @@ class Paths:
 
 @dataclass(frozen=True)
 class Settings:
-    """Paths and ports together."""
+    """Release, paths and ports together."""
 
+    release: Release
     paths: Paths
     ports: Ports
 
     @classmethod
     def from_environment(cls) -> Settings:
         """Read the environment once."""
-        return cls(Paths.from_environment(), Ports.from_environment())
+        release = chosen_release()
+        return cls(release, Paths.from_environment(release), Ports.from_environment())
 
     @property
     def auth_url(self) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from manila import context, db
+from manila import context
 from manila.share import utils as share_utils
 from oslo_config import cfg
+
+from sandbox_drivers import releases
 
 # what a thin share really takes of its size
 _THIN_USE = 0.25
@@ -28,9 +30,7 @@ def pools_info(driver: Any) -> list[dict[str, Any]]:
     configuration = driver.configuration
     host = f"{cfg.CONF.host}@{configuration.config_group}"
     provisioned: dict[str, float] = {}
-    instances = db.share_instance_get_all_by_host(
-        context.get_admin_context(), host, with_share_data=True
-    )
+    instances = releases.instances_by_host(context.get_admin_context(), host, with_share_data=True)
     for instance in instances:
         pool = share_utils.extract_host(instance["host"], level="pool")
         provisioned[pool] = provisioned.get(pool, 0.0) + float(instance["size"] or 0)

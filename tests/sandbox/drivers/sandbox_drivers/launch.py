@@ -71,19 +71,21 @@ def _spare_queries() -> None:
     import sqlalchemy
     from manila.db.sqlalchemy import api
 
+    from sandbox_drivers.releases import INSTANCES_BY_HOST
+
     for name, table in (
-        ("share_instance_get_all_by_host", "share_instances"),
+        (INSTANCES_BY_HOST, "share_instances"),
         ("share_server_get_all_by_host", "share_servers"),
     ):
         # deleted rows count: it depends on the context whether they are asked for
         anything = sqlalchemy.text(f"SELECT 1 FROM {table} WHERE host LIKE :host LIMIT 1")
-        setattr(api, name, _unless_none(getattr(api, name), api.context_manager, anything))
+        setattr(api, name, _unless_none(getattr(api, name), api.get_engine, anything))
 
 
-def _unless_none(query: Any, database: Any, anything: Any) -> Any:
+def _unless_none(query: Any, get_engine: Any, anything: Any) -> Any:
     @wraps(query)
     def spared(context: Any, host: str, *args: Any, **kwargs: Any) -> Any:
-        with database.reader.connection.using(context) as connection:
+        with get_engine().connect() as connection:
             if connection.execute(anything, {"host": f"{host}%"}).first() is None:
                 return []
         return query(context, host, *args, **kwargs)

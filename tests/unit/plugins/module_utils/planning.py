@@ -153,6 +153,8 @@ def reasons(plan):
 class Cloud:
     """Answers from an inventory, and writes down what it was asked."""
 
+    frees_addresses = False
+
     def __init__(self, inventory):
         self.inventory = inventory
         self.asked = []

@@ -438,6 +438,16 @@ def test_the_reason_of_a_cordon(session, version, reason, body):
     assert cloud.keeps_disabled_reason is (version == "2.83")
 
 
+@pytest.mark.parametrize(("version", "counts"), [("2.73", False), ("2.78", True)])
+def test_whether_a_new_type_is_counted_in_quotas(session, version, counts):
+    assert open_door(session, version=version).counts_new_types is counts
+
+
+@pytest.mark.parametrize(("version", "frees"), [("2.73", True), ("2.87", True), ("2.89", False)])
+def test_whether_addresses_are_freed(session, version, frees):
+    assert open_door(session, version=version).frees_addresses is frees
+
+
 def test_the_end_of_a_cordon(session):
     session.expect("PUT", "/services/enable", {})
     open_door(session).enable_service("node@old")

@@ -378,6 +378,9 @@ def pinned(to="OLD", key="share_backend_name"):
             },
             ["leftover_destination"],
         ),
+        (Compatibility(True, ABLE), {"frees_addresses": True}, ["addresses_freed"]),
+        (Compatibility(True, SILENT), {"frees_addresses": True}, []),
+        (None, {"frees_addresses": True}, []),
         (None, pinned(), ["type_pinned"]),
         (None, pinned(key="capabilities:share_backend_name"), ["type_pinned"]),
         # The destination has the name as well.

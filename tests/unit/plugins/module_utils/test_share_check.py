@@ -330,6 +330,7 @@ OTHER = replace(DATA, host="m")
             {},
         ),
         (["quota_twice"], ["quota_twice"], {"pools": FAST}, RETYPED),
+        ([], [], {"pools": FAST}, {**RETYPED, "details": Details(quotas=None)}),
         (
             ["capacity_unknown"],
             ["capacity_unknown"],
@@ -383,6 +384,7 @@ class Cloud(planning.Cloud):
     """Answers about one share, too."""
 
     forbidden = False
+    counts_new_types = True
 
     def instances_of(self, share_id):
         self.asked.append(f"instances of {share_id}")
@@ -434,6 +436,13 @@ def test_no_more_is_read_than_counts(one, options, more):
     assert set(details.neighbours) == {
         one[13:] for one in more if one.startswith("instances of s8")
     }
+
+
+def test_where_a_new_type_is_not_counted_no_quota_is_read():
+    cloud = Cloud(stock())
+    cloud.counts_new_types = False
+    _inventory, details = read_for_share(cloud, cloud.inventory.shares[0], Options(**RETYPED))
+    assert details.quotas is None and not any("quotas" in one for one in cloud.asked)
 
 
 def test_quotas_that_may_not_be_read_are_left_out():
