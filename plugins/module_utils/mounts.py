@@ -326,7 +326,17 @@ def _values(options: str, name: str) -> list[str]:
 
 
 # Said of a mount by the kernel, and not, or not to the new server, to be said to mount.
-_NOT_OPTIONS = {"addr", "clientaddr", "mountaddr", "mounthost", "mountport", "seclabel"}
+# What is so anyway is left out: mount.glusterfs mounts nothing if it is told relatime.
+_NOT_OPTIONS = {
+    "rw",
+    "relatime",
+    "addr",
+    "clientaddr",
+    "mountaddr",
+    "mounthost",
+    "mountport",
+    "seclabel",
+}
 _NOT_FUSE_OPTIONS = {"user_id", "group_id", "rootmode", "fd", "max_read", "blksize", "blkdev"}
 _NOT_GLUSTERFS_OPTIONS = {"allow_other", "default_permissions"}
 
@@ -338,9 +348,7 @@ def present_options(mount: Mount) -> str:
         without |= _NOT_FUSE_OPTIONS
     if family(mount.type) == "glusterfs":
         without |= _NOT_GLUSTERFS_OPTIONS
-    given = list(dict.fromkeys(split_options(mount.options)))
-    if "ro" in given:
-        without.add("rw")
+    given = dict.fromkeys(split_options(mount.options))
     return ",".join(one for one in given if one.partition("=")[0] not in without)
 
 
@@ -566,14 +574,23 @@ def top(target: str, mounts: Iterable[Mount]) -> Mount | None:
     return next((one for one in reversed(list(mounts)) if one.target == target), None)
 
 
-def tied(mount: Mount, other: Mount) -> bool:
-    """Tell whether ``mount``, of another namespace, goes away together with ``other``."""
-    groups = {one.partition(":")[2] for one in other.propagation if one.startswith("shared:")}
+def tied(mount: Mount, table: Sequence[Mount], other: Mount, mounts: Sequence[Mount]) -> bool:
+    """Tell whether a mount of another namespace goes away together with one of this.
+
+    Unmounting propagates from where something is mounted on (mount_namespaces(7)).
+    """
+    above = next((one for one in mounts if one.id == other.parent), None)
+    copy = next((one for one in table if one.id == mount.parent), None)
+    if above is None or copy is None or mount.device != other.device:
+        return False
+    groups = {_group(one) for one in above.propagation if one.startswith("shared:")}
     return any(
-        one.partition(":")[2] in groups
-        for one in mount.propagation
-        if one.startswith(("shared:", "master:"))
+        _group(one) in groups for one in copy.propagation if one.startswith(("shared:", "master:"))
     )
+
+
+def _group(tag: str) -> str:
+    return tag.partition(":")[2]
 
 
 # -- who holds a mount -----------------------------------------------------------------------

@@ -295,7 +295,7 @@ class ClientMounts:
         """Find what is mounted before the cutover, and note what would keep it so."""
         found, _similar = self._find(mounts, logic.BEFORE)
         self._hindrances(mounts, found)
-        self._foreign(found)
+        self._foreign(mounts, found)
         return found
 
     def _unmount(self, mounts: list[logic.Mount]) -> list[logic.Mount]:
@@ -325,20 +325,18 @@ class ClientMounts:
         stuck = {one["id"] for one in self.left}
         mounts = self._take_away(mounts, [one for one in stale if one.entry.share_id not in stuck])
         stuck = {one["id"] for one in self.left}
-        done = []
         for key, entry in entries.items():
             source = sources[key]
             if source is None or entry.share_id in stuck:
                 continue
             mounts, works = self._put(mounts, entry, source, side)
-            if works:
-                done.append(entry)
-            else:
+            if not works:
                 stuck.add(entry.share_id)
         self._edit_fstab([one for one in self.shares if one.id not in stuck], side)
-        # Last of all: until here, a run that is killed can be repeated.
+        # Last of all: until here, a run that is killed can be repeated, and a share be restored.
         if not self.module.check_mode:
-            self._write_record([one for one in self.record if one not in done])
+            done = set(self.by_id) - stuck
+            self._write_record([one for one in self.record if one.share_id not in done])
         return mounts
 
     def _wanted(self, entry: logic.Entry, side: str) -> str | None:
@@ -385,13 +383,13 @@ class ClientMounts:
                 message = f"{where} is held by {logic.holders_text(holders)}"
                 self._leave_alone(entry, "busy", message, holders)
 
-    def _foreign(self, found: Sequence[logic.Found]) -> None:
+    def _foreign(self, mounts: list[logic.Mount], found: Sequence[logic.Found]) -> None:
         """Note mounts in other namespaces that don't go away with one of the host's."""
         if self.params["force"]:
             return
-        for pid, mounts in self._namespaces().items():
-            for one in self._find(mounts, logic.BEFORE)[0]:
-                if not any(logic.tied(one.mount, ours.mount) for ours in found):
+        for pid, table in self._namespaces().items():
+            for one in self._find(table, logic.BEFORE)[0]:
+                if not any(logic.tied(one.mount, table, ours.mount, mounts) for ours in found):
                     holder = self._process(pid)
                     message = (
                         f"{one.mount.source} is mounted at {one.entry.target} in the mount "
@@ -491,8 +489,8 @@ class ClientMounts:
             if said or time.monotonic() > until:
                 break
             time.sleep(0.1)
-        what = f"{seen.source} is" if seen else "nothing is"
-        message = f"{source} can't be mounted at {entry.target}: {said or f'{what} mounted there'}"
+        instead = f"mount reported success, and {seen.source if seen else 'nothing'} is mounted"
+        message = f"{source} can't be mounted at {entry.target}: {said or instead}"
         self._leave_alone(entry, "failed", message)
         return mounts, False
 
@@ -619,7 +617,7 @@ class ClientMounts:
                 other.id: one.mount.id
                 for one in found
                 for other in table
-                if other.device == one.mount.device and logic.tied(other, one.mount)
+                if logic.tied(other, table, one.mount, mounts)
             }
             views[_link(f"/proc/{pid}/ns/mnt")] = (table, ids)
 
