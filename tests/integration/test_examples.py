@@ -34,6 +34,7 @@ NAMES = {
         ["share_migration_check", "share_migration", "share_migration_info", "pool_info"],
         ["evacuation_plan", "evacuation"],
         ["service_restart_check", "data_service_rules", "data_service_config"],
+        ["client_mounts"],
     ],
     ids="-".join,
 )
@@ -71,6 +72,10 @@ def run_examples(ansible: Ansible, modules: list[str], names: dict[str, str]) ->
         for name in ("share_migration", "share_server_migration", "evacuation"):
             if f"manila.migration.{name}" in task:
                 task[f"manila.migration.{name}"]["poll_interval"] = 0.5
+        if "manila.migration.client_mounts" in task:
+            # Nothing of this machine's own.
+            places = {name: str(ansible.folder / name) for name in ("fstab", "record")}
+            task["manila.migration.client_mounts"].update(places)
     run = ansible.tasks(*tasks)
     assert run.returncode == 0, run.last
     assert [one["task_name"] for one in run.results] == [task["name"] for task in tasks]

@@ -15,6 +15,7 @@ from ansible_collections.manila.migration.plugins.module_utils import (
     data_service,
     diagnosis,
     engine,
+    mounts,
     restarts,
 )
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
@@ -98,6 +99,15 @@ def test_defaults_of_a_role_are_as_documented(role: str) -> None:
         name: value for name, value in defaults.items() if name not in computed
     }
     assert set(defaults) <= set(options)
+
+
+def test_reasons_to_leave_a_mount_are_documented() -> None:
+    page = (ROOT / "roles" / "client_mounts" / "README.md").read_text(encoding="utf-8")
+    section = page.split("## What is left, and why\n", 1)[1].split("\n## ", 1)[0]
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]*[^| ]) \|", section, re.MULTILINE))
+    assert told == mounts.CODES
+    module = (ROOT / "plugins" / "modules" / "client_mounts.py").read_text(encoding="utf-8")
+    assert ", ".join(f"V({code})" for code in mounts.CODES) in module
 
 
 def test_packages_of_the_data_service_are_as_documented() -> None:
