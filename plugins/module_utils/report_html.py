@@ -222,10 +222,7 @@ def verdict(report: Entry) -> tuple[str, str]:
     if report.get("error"):
         return "bad", f"Not finished: {done}."
     if counts["completed"] == total:
-        return (
-            "good",
-            f"{'All ' if total > 1 else ''}{many(total, 'migration')} done: everything is at its new place.",
-        )
+        return "good", f"{many(total, 'migration')} done: everything is at its new place."
     if phase == "copy" and counts["copied"] + counts["completed"] == total:
         return "good", f"Everything is copied ({done}); clients have not been moved yet."
     if phase == "cancel" and counts["cancelled"] == total:
@@ -281,23 +278,24 @@ def _summary(report: Entry) -> Markup:
         [_tile("Can't move", str(len(unplaced)), "stays where it is", bad=True)] if unplaced else []
     )
     tiles += _times(report, migrations, done)
-    return tag(
-        "section",
-        tag("h2", "Summary", id="summary"),
-        tag("dl", tiles, class_="tiles"),
-        _outcome(counts),
-        aria_labelledby="summary",
-    )
+    return _section("summary", "Summary", tag("dl", tiles, class_="tiles"), _outcome(counts))
 
 
 def _times(report: Entry, migrations: Sequence[Entry], done: float) -> list[Markup]:
     moments = [Moments.of(one) for one in migrations]
     known = [one for each in moments for one in each.known()]
+    copied = [one for one in moments if one.copied is not None and one.started is not None]
     tiles = []
     if known and max(known) > min(known):
-        seconds = max(known) - min(known)
-        note = f"{1024 * done / seconds:,.0f} MiB/s together" if done else ""
-        tiles.append(_tile("Duration", duration(seconds), note))
+        # From the first start to the last copy: a wait for the night is no slow copy.
+        seconds = _between(
+            min((one.started or 0 for one in copied), default=None),
+            max((one.copied or 0 for one in copied), default=None),
+        )
+        note = (
+            f"copying {1024 * done / seconds:,.0f} MiB/s together" if done and seconds > 0 else ""
+        )
+        tiles.append(_tile("Duration", duration(max(known) - min(known)), note))
     if report.get("rate"):
         tiles.append(_tile("Rate", f"{gib(report['rate'])} MiB/s", "of a single migration"))
     cutovers = [_between(one.cutover, one.completed) for one in moments]

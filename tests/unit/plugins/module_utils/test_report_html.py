@@ -54,7 +54,7 @@ STAYS = [{"id": "x", "reasons": []}]
         (made(IDLE, phase="plan"), "good", "1 migration planned."),
         (made(IDLE, phase="plan", unplaced=STAYS), "bad", "1 migration planned; 1 can't move."),
         (made(DONE), "good", "1 migration done: everything is at its new place."),
-        (made(DONE, DONE), "good", "All 2 migrations done: everything is at its new place."),
+        (made(DONE, DONE), "good", "2 migrations done: everything is at its new place."),
         (made(DONE, FAILED, unplaced=STAYS), "bad", "1 failed and 1 can't move; 1 moved."),
         (made(FAILED), "bad", "1 failed."),
         (made(DONE, error="left"), "bad", "Not finished: 1 moved."),
@@ -203,3 +203,4 @@ def test_numbers_are_summed_up():
     text = page(made(*size, record("idle", size_gb=100), rate=212.4, written_at=NOW))
     assert ">1 of 3<" in text and ">10,400 of 10,500 GiB<" in text and ">212.4 MiB/s<" in text
     assert ">2 s<" in text  # the cutover
+    assert ">copying 1,774,933 MiB/s together<" in text  # 10400 GiB in 6 s
