@@ -1,7 +1,7 @@
 # Everything that these do is in tools/; each script says what it takes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit integration molecule bench \
+.PHONY: help demo test lint unit browser integration molecule bench \
 	sandbox-up sandbox-down build install-local
 
 help: ## say this
@@ -10,7 +10,7 @@ help: ## say this
 demo: ## fill a back end of a real Manila on this machine, and evacuate it
 	@tools/demo
 
-test: ## all of the next four, two at a time, with the times they took
+test: ## all of the next five, two at a time, with the times they took
 	@tools/test
 
 lint: ## style, types, documentation, packaging: `tools/lint CHECK …` for some
@@ -18,6 +18,9 @@ lint: ## style, types, documentation, packaging: `tools/lint CHECK …` for some
 
 unit: ## the unit tests: `tools/unit -k NAME` for some
 	@tools/unit
+
+browser: ## the report, in a headless Chromium
+	@tools/browser
 
 integration: ## the installed collection against two sandboxes: `tools/integration -k NAME` for some
 	@tools/integration

@@ -1496,6 +1496,7 @@ def as_record(migration: Migration, track: Track) -> dict[str, Any]:
         for name, value in (
             ("started_at", track.started_at),
             ("copied_at", track.copied_at),
+            ("cutover_at", track.sent_at.get(COMPLETE)),
             ("completed_at", track.completed_at),
         )
     }

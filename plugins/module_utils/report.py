@@ -73,7 +73,7 @@ def migration_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
             state += f" {one['progress']} %"
         rows.append(
             (
-                _name(one),
+                called(one),
                 f"{one['size_gb']} GiB",
                 state,
                 f"{one['source']} -> {one['destination'] or '?'}",
@@ -103,7 +103,7 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     if moves:
         rows = [
             (
-                _name(one),
+                called(one),
                 f"{one['size_gb']} GiB",
                 one["source"],
                 one["destination"],
@@ -121,10 +121,10 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
         alike: dict[str, list[str]] = {}
         for one in plan["unplaced"]:
             reasons = "; ".join(reason["message"] for reason in one["reasons"])
-            alike.setdefault(reasons, []).append(_name(one))
+            alike.setdefault(reasons, []).append(called(one))
         lines += [f"  {_names(names)}: {reasons}" for reasons, names in alike.items()]
     if plan["excluded"]:
-        lines.append(f"left out as asked: {_names(list(map(_name, plan['excluded'])))}")
+        lines.append(f"left out as asked: {_names(list(map(called, plan['excluded'])))}")
     for one in plan.get("differences", ()):
         lines.append(f"different from the plan file: {one['message']}")
     lines += [f"warning: {one['message']}" for one in plan["warnings"]]
@@ -134,7 +134,7 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
             [
                 (
                     one["name"],
-                    _gib(one["total_gb"])
+                    gib(one["total_gb"])
                     + (" GiB" if isinstance(one["total_gb"], (int, float)) else ""),
                     _bar(one["used_percent_before"]),
                     "->",
@@ -163,7 +163,7 @@ def _headline(plan: Mapping[str, Any]) -> str:
     parts = [f"{_total(plan['migrations'])}, {plan['summary']['size_gb']} GiB"]
     seconds = plan["summary"]["expected_seconds"]
     if seconds:
-        parts.append(f"copying takes at least {_duration(seconds)}")
+        parts.append(f"copying takes at least {duration(seconds)}")
     if plan["objective"] == REBALANCE:
         fills = [
             [
@@ -189,7 +189,7 @@ def _mechanism(entry: Mapping[str, Any]) -> str:
     return "auto"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """``50 s``, ``12 min``, ``3 h 5 min``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -220,11 +220,11 @@ def pool_lines(
         [
             (
                 one["name"],
-                f"{_gib(one['free_gb'])} of {_gib(one['total_gb'])} GiB free",
+                f"{gib(one['free_gb'])} of {gib(one['total_gb'])} GiB free",
                 _bar(one["used_percent"]),
                 _room(one),
                 many(one["shares"], "share"),
-                f"{_gib(one['coming_gb'])} GiB coming" if one["coming_gb"] else "",
+                f"{gib(one['coming_gb'])} GiB coming" if one["coming_gb"] else "",
                 "; ".join(reason["message"] for reason in one.get("blockers", ())),
             )
             for one in pools
@@ -240,13 +240,14 @@ def pool_lines(
 
 def _room(pool: Mapping[str, Any]) -> str:
     if "fits_gb" in pool:
-        return f"fits {_gib(pool['fits_gb'])} GiB"
+        return f"fits {gib(pool['fits_gb'])} GiB"
     if pool["fits_thin_gb"] == pool["fits_thick_gb"]:
-        return f"fits {_gib(pool['fits_thick_gb'])} GiB"
-    return f"fits {_gib(pool['fits_thin_gb'])} GiB thin, {_gib(pool['fits_thick_gb'])} GiB thick"
+        return f"fits {gib(pool['fits_thick_gb'])} GiB"
+    return f"fits {gib(pool['fits_thin_gb'])} GiB thin, {gib(pool['fits_thick_gb'])} GiB thick"
 
 
-def _gib(value: Any) -> str:
+def gib(value: Any) -> str:
+    """A number of GiB, or what a driver says instead."""
     return f"{value:g}" if isinstance(value, (int, float)) else str(value or "?")
 
 
@@ -264,7 +265,7 @@ def _total(migrations: Sequence[Mapping[str, Any]]) -> str:
     return f"{' and '.join(parts)} {'moves' if len(migrations) == 1 else 'move'}"
 
 
-def _name(entry: Mapping[str, Any]) -> str:
+def called(entry: Mapping[str, Any]) -> str:
     """What people call it: share servers have no names."""
     if entry["kind"] == SHARE_SERVER:
         return f"share server {entry['id']}"

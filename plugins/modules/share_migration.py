@@ -148,6 +148,9 @@ migration:
     copied_at:
       description: When the first phase was over, as far as this run knows.
       type: str
+    cutover_at:
+      description: When this run asked for the cutover, V(null) if it did not.
+      type: str
     completed_at:
       description: When the cutover was over, as seen by this run.
       type: str

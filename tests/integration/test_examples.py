@@ -32,7 +32,7 @@ NAMES = {
     [
         ["share_service"],
         ["share_migration_check", "share_migration", "share_migration_info", "pool_info"],
-        ["evacuation_plan", "evacuation"],
+        ["evacuation_plan", "evacuation", "evacuation_report"],
         ["service_restart_check", "data_service_rules", "data_service_config"],
         ["client_mounts"],
     ],

@@ -11,9 +11,17 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 
+from ansible_collections.manila.migration.plugins.module_utils import report_files
+from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    Migration,
+    Track,
+    as_record,
+)
 from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
 from ansible_collections.manila.migration.plugins.module_utils.plans import VERSION, follow
+from ansible_collections.manila.migration.plugins.module_utils.report_files import complete
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
     SERVER_POOLS,
     aboard,
@@ -25,6 +33,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planni
     tenants,
     world,
 )
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.reports import make_report
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
@@ -78,3 +87,29 @@ def test_a_plan_is_as_its_schema_says(inventory: Any, more: dict[str, Any]) -> N
     check(plan)
     check(follow(plan, plan, inventory))
     check(json.loads(json.dumps(plan)))
+
+
+@pytest.mark.parametrize("phase", ["plan", "copy", "cutover", "all", "cancel", "status"])
+def test_a_report_is_as_its_schema_says(phase: str) -> None:
+    plan_schema, schema = (
+        json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
+        for name in ("plan.json", "report.json")
+    )
+    Draft202012Validator.check_schema(schema)
+    assert schema["properties"]["version"]["const"] == report_files.VERSION
+    registry = Registry().with_resource("plan.json", Resource.from_contents(plan_schema))
+    result, plan = make_report(60, phase)
+    real = make_plan(INVENTORIES["share servers"], Request("n@old"))
+    for one in ((result, plan), ({**result, "migrations": real["migrations"]}, real)):
+        report = complete(*one, "2026-11-18T14:00:00Z")
+        Draft202012Validator(schema, registry=registry).validate(json.loads(json.dumps(report)))
+        # What isn't documented isn't there.
+        assert set(report) == set(schema["properties"])
+        for migration in report["migrations"]:
+            assert set(migration) <= set(schema["$defs"]["migration"]["properties"])
+
+
+def test_a_made_up_report_is_like_a_real_one() -> None:
+    result, _plan = make_report(20)
+    record = as_record(Migration("s", "n@old#p", "n@one#p"), Track())
+    assert all(set(one) == set(record) for one in result["migrations"])

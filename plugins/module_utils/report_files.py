@@ -1,0 +1,117 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a report: JSON, the page, the table of exports, what client_mounts takes.  Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.manila.migration.plugins.module_utils.report_html import page
+from ansible_collections.manila.migration.plugins.module_utils.states import SHARE, SHARE_SERVER
+
+VERSION = 1
+"""Of the form of a report, see docs/schemas/report.json."""
+
+JSON, HTML, CSV, MOUNTS = "report.json", "report.html", "exports.csv", "client_mounts.json"
+
+COLUMNS = ("kind", "id", "name", "project_id", "phase", "old", "new")
+
+_LISTS = ("migrations", "unplaced", "remaining", "differences", "warnings", "excluded")
+
+
+def complete(result: Mapping[str, Any], plan: Mapping[str, Any], written_at: str) -> dict[str, Any]:
+    """A report: the result of a run, and what only the plan says of its migrations.
+
+    Raises ValueError with a sentence where one of them is not of its form.
+    """
+    for where, given in (("result", result), ("plan", plan)):
+        for key in _LISTS:
+            entries = given.get(key) or []
+            if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+                raise ValueError(f"{where}: '{key}' must be a list of dictionaries.")
+        for one in given.get("migrations") or []:
+            if "id" not in one:
+                raise ValueError(f"{where}: every entry of 'migrations' needs an 'id'.")
+    planned = {one["id"]: one for one in plan.get("migrations") or []}
+    return {
+        "version": VERSION,
+        "written_at": written_at,
+        "warnings": plan.get("warnings") or [],
+        "excluded": plan.get("excluded") or [],
+        **result,
+        "migrations": [
+            _with_plan(one, planned.get(one["id"], {})) for one in result.get("migrations") or []
+        ],
+    }
+
+
+def _with_plan(record: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
+    """A record, with what the plan adds: project, share type, options, the shares of a server."""
+    shares = {one["id"]: one for one in planned.get("shares") or []}
+    for one in record.get("shares") or []:
+        shares[one["id"]] = {**shares.get(one["id"], {}), **one}
+    return {**planned, **record, "shares": list(shares.values())}
+
+
+def as_files(report: Mapping[str, Any]) -> dict[str, str]:
+    """The text of every file by its name."""
+    return {
+        JSON: json.dumps(report, indent=4, sort_keys=True) + "\n",
+        HTML: page(report),
+        CSV: exports_csv(report),
+        MOUNTS: json.dumps({"client_mounts_exports": client_mounts(report)}, indent=2) + "\n",
+    }
+
+
+def mounted(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What clients mount, each a share: those of share servers come in place of the servers."""
+    for one in report.get("migrations") or []:
+        served = one.get("shares") or []
+        for share in served if one.get("kind") == SHARE_SERVER else [one]:
+            yield {
+                "kind": share.get("kind") or SHARE,
+                "id": share["id"],
+                "name": share.get("name") or "",
+                "project_id": one.get("project_id"),
+                "phase": "failed" if one.get("error") else one.get("phase"),
+                "before": share.get("export_locations_before") or [],
+                "after": share.get("export_locations_after") or [],
+            }
+
+
+def client_mounts(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where clients find their shares now, for the role client_mounts: all whose exports are known."""
+    return [
+        {name: one[name] for name in ("id", "name", "before", "after")}
+        for one in mounted(report)
+        if one["before"]
+    ]
+
+
+def exports_csv(report: Mapping[str, Any]) -> str:
+    """Old and new exports as a table for tools and spreadsheets, a line a share."""
+    text = io.StringIO()
+    table = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for one in mounted(report):
+        cells = {**one, "old": " | ".join(one["before"]), "new": " | ".join(one["after"])}
+        table.writerow([_harmless(cells[name]) for name in COLUMNS])
+    return text.getvalue()
+
+
+def _harmless(value: Any) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe goes before what looks like one."""
+    text = "" if value is None else str(value)
+    begin = text.lstrip()[:1] or None
+    return f"'{text}" if begin in _FORMULA or text[:1] in _SPACES else text
+
+
+_SPACES = ("\t", "\r", "\n")
+
+_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+"""How a formula may begin, the wide forms of Chinese and Japanese keyboards included."""

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module writes, and when it doesn't."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.manila.migration.plugins.modules import evacuation_report
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.reports import make_report
+
+FILES = {"report.html", "report.json", "exports.csv", "client_mounts.json"}
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    def call(result=None, plan=None, *, check=False, folder="a/b", now=1_795_000_000):
+        monkeypatch.setattr(evacuation_report.time, "time", lambda: now)
+        given = {
+            "result": make_report(5)[0] if result is None else result,
+            "plan": plan or {},
+            "directory": str(tmp_path / folder),
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
+        }
+        monkeypatch.setattr("ansible.module_utils.basic._ANSIBLE_ARGS", wrapped(given))
+        monkeypatch.setattr("ansible.module_utils.basic._ANSIBLE_PROFILE", "legacy", raising=False)
+        said = []
+        monkeypatch.setattr("builtins.print", said.append)
+        with pytest.raises(SystemExit):
+            evacuation_report.main()
+        return json.loads(said[-1])
+
+    return call
+
+
+def wrapped(given):
+    return json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode()
+
+
+def test_it_writes_once_and_again_only_what_is_new(tmp_path, write):
+    os.umask(0o022)
+    folder = tmp_path / "a" / "b"
+    first = write()
+    assert first["changed"] and set(os.listdir(folder)) == FILES
+    assert set(first["files"].values()) == {str(folder / name) for name in FILES}
+    assert {(folder / name).stat().st_mode & 0o777 for name in FILES} == {0o644}
+    times = {name: (folder / name).stat().st_mtime_ns for name in FILES}
+
+    assert not write(now=1_795_009_999)["changed"]
+    assert times == {name: (folder / name).stat().st_mtime_ns for name in FILES}
+
+    (folder / "report.html").chmod(0o600)
+    result = make_report(5)[0]
+    result["migrations"][0]["export_locations_after"] = ["192.0.2.99:/new"]
+    later = write(result, now=1_795_009_999)
+    assert later["changed"] and set(os.listdir(folder)) == FILES
+    assert "192.0.2.99:/new" in later["diff"]["after"]
+    assert "192.0.2.99:/new" not in later["diff"]["before"]
+    assert (folder / "report.html").stat().st_mode & 0o777 == 0o600
+    written_at = json.loads((folder / "report.json").read_text())["written_at"]
+    assert written_at == "2026-11-18T13:53:19Z"
+
+
+def test_check_mode_writes_nothing(tmp_path, write):
+    assert write(check=True)["changed"]
+    assert os.listdir(tmp_path) == []
+    write()
+    assert not write(check=True)["changed"]
+
+
+def test_names_that_utf_8_has_no_form_for(tmp_path, write):
+    write(make_report(10, nasty=True)[0])
+    for name in FILES:
+        (tmp_path / "a" / "b" / name).read_bytes().decode("utf-8")
+    assert not write(make_report(10, nasty=True)[0])["changed"]
+
+
+def test_an_old_report_that_is_no_json_is_replaced(tmp_path, write):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "report.json").write_text("{")
+    assert write()["changed"]
+    json.loads((tmp_path / "a" / "b" / "report.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (
+            {"migrations": 5},
+            "The report can't be made of what was given: result: 'migrations' must be a list of dictionaries.",
+        ),
+    ],
+)
+def test_what_is_no_result_is_refused_in_one_sentence(write, result, message):
+    said = write(result)
+    assert said["failed"] and said["msg"] == message
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, write):
+    (tmp_path / "a").write_text("")
+    said = write()
+    assert said["failed"]
+    assert said["msg"].startswith("The report can't be written: ") and str(tmp_path) in said["msg"]
+
+
+def test_it_needs_nothing_but_ansible():
+    """The controller may be without openstacksdk, where somebody else did the migrations."""
+    code = (
+        "import sys; sys.modules['openstack'] = sys.modules['manilaclient'] = None; "
+        f"import {evacuation_report.__name__}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
