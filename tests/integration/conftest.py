@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from typing import Any
 import openstack
 import pytest
 import yaml
+from fault_page import FaultPage
+from fault_proxy import Proxy
 from manilaclient import api_versions
 from manilaclient.v2 import client as manila_client
 
@@ -63,11 +65,11 @@ class Manila:
 
     def __init__(self) -> None:
         connection = openstack.connect(cloud=CLOUD)
-        endpoint = connection.config.get_session_client("shared-file-system").get_endpoint()
+        self.endpoint = connection.config.get_session_client("shared-file-system").get_endpoint()
         self.api = manila_client.Client(
             api_version=api_versions.APIVersion("2.98"),
             session=connection.session,
-            service_catalog_url=endpoint,
+            service_catalog_url=self.endpoint,
         )
 
     def create(self, name: str, pool: str, size: int = 1, share_type: str = "standard") -> str:
@@ -286,6 +288,7 @@ def migrate(**arguments: Any) -> dict[str, Any]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give each worker a sandbox of its own: the first the one that is meant, the next the next."""
+    config.pluginmanager.register(FaultPage(), "fault_page")
     own_cloud = "OS_CLIENT_CONFIG_FILE" in os.environ and "MANILA_SANDBOX_VENV" not in os.environ
     if own_cloud and config.getoption("numprocesses", None):
         raise pytest.UsageError("A cloud of your own is for one worker: leave out --numprocesses.")
@@ -318,3 +321,17 @@ def manila(world: None) -> Manila:
 def ansible(tmp_path: Path) -> Ansible:
     """Ansible in an empty folder."""
     return Ansible(tmp_path)
+
+
+@pytest.fixture
+def proxy(manila: Manila, ansible: Ansible) -> Iterator[Proxy]:
+    """A proxy between Ansible and Manila's API; at the end, what must never have happened."""
+    clouds = yaml.safe_load(Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text())
+    between = Proxy(manila.endpoint)
+    clouds["clouds"][CLOUD]["shared_file_system_endpoint_override"] = between.endpoint
+    file = ansible.folder / "clouds.yaml"
+    file.write_text(yaml.safe_dump(clouds))
+    ansible.environment["OS_CLIENT_CONFIG_FILE"] = str(file)
+    yield between
+    between.close()
+    between.assert_completed_once()
