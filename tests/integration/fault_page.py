@@ -63,16 +63,27 @@ class FaultPage:
             )
             rows[what, expected] = result
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the page."""
+        if report.when == "teardown":
+            self._write({title: {(what, expected): rows[what, expected]}})
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """After a run of everything: drop the rows of tests that are gone."""
+        if not session.config.getoption("keyword") and exitstatus in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+        ):
+            self._write(self._results, keep=False)
+
+    @staticmethod
+    def _write(rows: Rows, keep: bool = True) -> None:
         path = os.environ.get("MANILA_MIGRATION_FAULTS_PAGE")
-        if not path or "PYTEST_XDIST_WORKER" in os.environ or not self._results:
+        if not path or not rows or "PYTEST_XDIST_WORKER" in os.environ:
             return
         page = Path(path)
-        rows = read(page) if session.config.getoption("keyword") else {}
-        for title, results in self._results.items():
-            rows[title] = {**rows.get(title, {}), **results}
-        write(page, rows)
+        written = read(page) if keep else {}
+        for title, results in rows.items():
+            written[title] = {**written.get(title, {}), **results}
+        write(page, written)
 
 
 def read(page: Path) -> Rows:

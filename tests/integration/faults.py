@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import ALPHA, CLOUD, Ansible, Manila, Run, wait_for
 
 RULE = [("ip", "192.0.2.10", "rw")]
@@ -29,33 +30,52 @@ def case(name: str, what: str, expected: str, *values: Any, quick: bool = False)
     return pytest.param(*values, id=name, marks=marks)
 
 
-class Evacuation:
-    """One command: the playbook with the same variables, as often as needed."""
+_GOALS = {"copy": "copied", "cutover": "completed", "all": "completed"}
 
-    def __init__(self, ansible: Ansible, phase: str = "all", **variables: Any) -> None:
+
+class Evacuation:
+    """One command with the same arguments, as often as needed.
+
+    A play that plans and drives the plan, which is what takes time; or, with ``role``, the whole
+    playbook with the cordon and the report.  ``more`` are the variables of the role without prefix.
+    """
+
+    def __init__(
+        self, ansible: Ansible, phase: str = "all", role: bool = False, **more: Any
+    ) -> None:
         self._ansible = ansible
-        self._variables = {
-            "evacuate_cloud": CLOUD,
-            "evacuate_source": "sandbox@alpha",
-            "evacuate_phase": phase,
-            "evacuate_poll_interval": 0.5,
-            "evacuate_max_parallel_per_pool": 5,
-            "evacuate_timeout": 120,
-            **variables,
+        self._name = f"{phase}-{id(self)}"
+        options = {
+            "source": "sandbox@alpha",
+            "max_parallel": 5,
+            "max_parallel_per_pool": 5,
+            "poll_interval": 0.5,
+            "timeout": 120,
+            **more,
         }
+        if role:
+            variables = {f"evacuate_{key}": value for key, value in options.items()}
+            self._command = ansible.command(
+                "manila.migration.evacuate",
+                evacuate_cloud=CLOUD,
+                evacuate_phase=phase,
+                **variables,
+            )
+        else:
+            play = ansible.folder / f"{self._name}.yml"
+            play.write_text(yaml.safe_dump([_play(phase, options)]))
+            self._command = ansible.command(str(play))
         self._process: subprocess.Popen[bytes] | None = None
-        self.label = f"{phase}-{id(self)}"
 
     def begin(self) -> Evacuation:
         """Start it, and don't wait."""
-        command = self._ansible.command("manila.migration.evacuate", **self._variables)
         folder = self._ansible.folder
         with (
-            (folder / f"{self.label}.out").open("wb") as out,
-            (folder / f"{self.label}.err").open("wb") as err,
+            (folder / f"{self._name}.out").open("wb") as out,
+            (folder / f"{self._name}.err").open("wb") as err,
         ):
             self._process = subprocess.Popen(
-                command,
+                self._command,
                 cwd=folder,
                 env=self._ansible.environment,
                 stdin=subprocess.DEVNULL,
@@ -85,7 +105,7 @@ class Evacuation:
         assert self._process
         self._process.wait(seconds)
         out, err = (
-            (self._ansible.folder / f"{self.label}.{end}").read_text() for end in ("out", "err")
+            (self._ansible.folder / f"{self._name}.{end}").read_text() for end in ("out", "err")
         )
         return self._ansible.read(self._process.returncode, out, err)
 
@@ -93,20 +113,11 @@ class Evacuation:
         """Run it to its end."""
         return self.begin().end(seconds)
 
-    def succeed(self, tries: int = 1) -> Run:
-        """Run it until it ends well, at most so often."""
-        for left in reversed(range(tries)):
-            run = self.run()
-            if run.returncode == 0 or not left:
-                break
+    def succeed(self) -> Run:
+        """Run it to its end, which must be a good one."""
+        run = self.run()
         assert run.returncode == 0, run.last
         return run
-
-    def fail(self) -> str:
-        """Run it to its end, which must be a failure that is told; return what it says."""
-        run = self.run()
-        assert run.returncode == 2, run.stdout
-        return str(run.last["msg"])
 
     def _processes(self) -> list[int]:
         """What runs with the folder of this test in its environment; workers make own sessions."""
@@ -121,6 +132,22 @@ class Evacuation:
                 if state not in "ZX" and os.fsencode(f"={self._ansible.folder}/") in environment:
                     found.append(int(process.name))
         return found
+
+
+def _play(phase: str, options: dict[str, Any]) -> dict[str, Any]:
+    planning = ("source", "destinations", "exclude")
+    plan = {key: value for key, value in options.items() if key in planning}
+    drive = {key: value for key, value in options.items() if key not in planning}
+    drive.update(plan="{{ planned.plan }}", state=_GOALS[phase], start_new=phase != "cutover")
+    return {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {"group/manila.migration.all": {"cloud": CLOUD}},
+        "tasks": [
+            {"manila.migration.evacuation_plan": plan, "register": "planned"},
+            {"manila.migration.evacuation": drive},
+        ],
+    }
 
 
 # -- what must be true -------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def restart(name: str) -> None:
 
 def evacuation(ansible: Ansible, **more: object) -> Evacuation:
     """One destination, so that it is known whose service is meant."""
-    return Evacuation(ansible, evacuate_destinations=["sandbox@gamma"], **more)
+    return Evacuation(ansible, destinations=["sandbox@gamma"], **more)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_share_manager_resumes(
     share = manila.create("one", ALPHA)
     command = evacuation(ansible)
     if state == "migration_driver_phase1_done":
-        evacuation(ansible, evacuate_phase="copy").succeed()
+        evacuation(ansible, phase="copy").succeed()
         restart(f"manila-share@{whose}")
         command.succeed()
     else:
@@ -110,7 +110,7 @@ def test_share_manager_halts(
 ) -> None:
     sandbox("speed", "--call-seconds", "6", "--complete-seconds", "6")
     share, other = manila.create_all(["one", "two"], ALPHA)
-    command = evacuation(ansible, evacuate_timeout=40, evacuate_exclude=["two"]).begin()
+    command = evacuation(ansible, role=True, timeout=40, exclude=["two"]).begin()
     manila.await_task_state(share, state)
     restart("manila-share@alpha")
     run = command.end()
@@ -137,7 +137,7 @@ def test_data_service_killed(manila: Manila, ansible: Ansible, proxy: Proxy) -> 
     share = manila.create("papers", FILES1, 1, "files")
     source = folder_of(manila, share)
     before = write_files(source, 150)
-    command = Evacuation(ansible, evacuate_source="sandbox@files1", evacuate_timeout=40).begin()
+    command = Evacuation(ansible, source="sandbox@files1", role=True, timeout=40).begin()
     manila.await_task_state(share, "data_copying_in_progress")
     restart("manila-data")
     run = command.end()
@@ -153,7 +153,7 @@ def test_data_service_killed(manila: Manila, ansible: Ansible, proxy: Proxy) -> 
     wait_for(lambda: len(manila.rules(share)) == 1)
     assert_at_source(manila, [share], FILES1)
     assert hashes(source) == before
-    Evacuation(ansible, evacuate_source="sandbox@files1").succeed()
+    Evacuation(ansible, source="sandbox@files1").succeed()
     assert_moved(manila, [share], FILES1)
     assert hashes(folder_of(manila, share)) == before
 
@@ -166,7 +166,7 @@ def test_data_service_away(manila: Manila, ansible: Ansible, proxy: Proxy) -> No
     share = manila.create("papers", FILES1, 1, "files")
     before = write_files(folder_of(manila, share), 10)
     hold = proxy.hold(START, carried=False)
-    command = Evacuation(ansible, evacuate_source="sandbox@files1", evacuate_timeout=200).begin()
+    command = Evacuation(ansible, source="sandbox@files1", timeout=200).begin()
     hold.wait()
     sandbox("stop", "manila-data", "--signal", "KILL")
     try:
@@ -193,7 +193,7 @@ def test_share_manager_killed_before_the_copy(
     source = folder_of(manila, share)
     before = write_files(source, 10)
     sandbox("speed", "--call-seconds", "8")
-    command = Evacuation(ansible, evacuate_source="sandbox@files1", evacuate_timeout=40).begin()
+    command = Evacuation(ansible, source="sandbox@files1", role=True, timeout=40).begin()
     manila.await_task_state(share, "migration_in_progress")
     wait_for(lambda: any(one.status == "creating" for one in manila.instances(share)))
     restart("manila-share@files1")
@@ -207,7 +207,7 @@ def test_share_manager_killed_before_the_copy(
     manila.api.share_instances.reset_state(new.id, "migrating_to")
     cancel_by_hand(manila, share, "data_copying_completed")
     assert_at_source(manila, [share], FILES1)
-    Evacuation(ansible, evacuate_source="sandbox@files1").succeed()
+    Evacuation(ansible, source="sandbox@files1").succeed()
     assert_moved(manila, [share], FILES1)
     assert hashes(folder_of(manila, share)) == before
 
@@ -221,11 +221,9 @@ def test_share_manager_killed_after_the_cutover(
 ) -> None:
     share = manila.create("papers", FILES1, 1, "files")
     before = write_files(folder_of(manila, share), 10)
-    Evacuation(ansible, "copy", evacuate_source="sandbox@files1").succeed()
+    Evacuation(ansible, "copy", source="sandbox@files1").succeed()
     sandbox("speed", "--call-seconds", "8")
-    command = Evacuation(
-        ansible, "cutover", evacuate_source="sandbox@files1", evacuate_timeout=40
-    ).begin()
+    command = Evacuation(ansible, "cutover", source="sandbox@files1", timeout=40).begin()
     wait_for(lambda: any(one.status == "deleting" for one in manila.instances(share)))
     restart("manila-share@files1")
     command.end()
@@ -243,7 +241,7 @@ def test_share_manager_killed_after_the_cutover(
 def test_scheduler_away(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
     share = manila.create("one", ALPHA)
     hold = proxy.hold(START, carried=False)
-    command = evacuation(ansible, evacuate_timeout=200).begin()
+    command = evacuation(ansible, timeout=200).begin()
     hold.wait()
     sandbox("stop", "manila-scheduler", "--signal", "KILL")
     try:
@@ -265,7 +263,7 @@ def test_scheduler_away(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
 def test_scheduler_killed(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
     share = manila.create("one", ALPHA)
     hold = proxy.hold(START, carried=True)
-    command = evacuation(ansible, evacuate_timeout=60).begin()
+    command = evacuation(ansible, timeout=60).begin()
     hold.wait()
     restart("manila-scheduler")
     hold.release()

@@ -178,7 +178,7 @@ def test_cancels(manila: Manila, ansible: Ansible, proxy: Proxy, harm: Harm) -> 
 def test_api_away(manila: Manila, ansible: Ansible, proxy: Proxy, state: str) -> None:
     sandbox("speed", "--copy-seconds", "10", "--complete-seconds", "10")
     shares = manila.create_all(["one", "two"], ALPHA)
-    command = Evacuation(ansible, evacuate_timeout=300).begin()
+    command = Evacuation(ansible, timeout=300).begin()
     wait_for(lambda: any(manila.share(one).task_state == state for one in shares))
     sandbox("stop", "manila-api", "--signal", "KILL")
     try:
@@ -216,6 +216,6 @@ def test_short_tokens(
 ) -> None:
     shares = manila.create_all(["one"], ALPHA)
     sandbox("speed", "--copy-seconds", "130")
-    Evacuation(ansible, evacuate_timeout=300).succeed()
+    Evacuation(ansible, timeout=300).succeed()
     assert_moved(manila, shares)
     assert len(proxy.carried(START)) == len(proxy.carried(COMPLETE)) == 1
