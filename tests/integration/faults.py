@@ -157,7 +157,7 @@ def assert_moved(manila: Manila, shares: list[str], source: str = ALPHA) -> None
     """Each share is in one place, which is not its source, and serves as before."""
     for share in shares:
         now = manila.share(share)
-        assert (now.status, now.task_state) == ("available", "migration_success"), now
+        assert (now.status, now.task_state) == ("available", "migration_success"), now.name
         assert now.host != source
         assert [one.host for one in manila.instances(share)] == [now.host]
         assert manila.rules(share) == RULE
@@ -167,7 +167,7 @@ def assert_at_source(manila: Manila, shares: list[str], source: str = ALPHA) -> 
     """Each share is in one place, its source, and serves as before."""
     for share in shares:
         now = manila.share(share)
-        assert (now.status, now.host) == ("available", source), now
+        assert (now.status, now.host) == ("available", source), now.name
         assert len(manila.instances(share)) == 1
         assert manila.rules(share) == RULE
 

@@ -37,7 +37,7 @@ def test_two_at_once(
 ) -> None:
     shares = manila.create_all(["one", "two", "three"], ALPHA)
     for phase in phases:
-        first, second = Evacuation(ansible, phase).begin(), Evacuation(ansible, phase).begin()
+        first, second = (Evacuation(ansible, phase, role=True).begin() for _run in range(2))
         # One of them may find that the other was faster, and say so.
         assert {first.end().returncode, second.end().returncode} <= {0, 2}
         Evacuation(ansible, phase).succeed()
