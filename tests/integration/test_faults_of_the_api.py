@@ -67,84 +67,55 @@ def test_reads(manila: Manila, ansible: Ansible, proxy: Proxy, harm: Harm) -> No
     assert len(proxy.carried(START)) == len(proxy.carried(COMPLETE)) == 2
 
 
-ONCE = "the share is moved in the end, started and completed once"
+HARMS: dict[str, tuple[str, Harm]] = {
+    "500": ("{} is answered with 500", answers(500)),
+    "503": ("{} is answered with 503", answers(503)),
+    "429": ("{} is answered with 429 and Retry-After", answers(429, retry_after=1)),
+    "cut": ("the connection of {} is cut", cuts),
+    "lost": ("the answer to {} gets lost", loses),
+    "late": ("{} is carried out 5 s after whoever sent it has given up", delays(65)),
+}
 
 
 @pytest.mark.parametrize(
-    ("pattern", "harm"),
+    ("pattern", "harm", "timeout"),
     [
-        case("start-500", "a start is answered with 500", ONCE, START, answers(500)),
-        case("start-503", "a start is answered with 503", ONCE, START, answers(503)),
         case(
-            "start-429",
-            "a start is answered with 429 and Retry-After",
-            ONCE,
-            START,
-            answers(429, retry_after=1),
-        ),
-        case("start-cut", "the connection of a start is cut", ONCE, START, cuts),
-        case("start-lost", "the answer to a start gets lost", ONCE, START, loses, quick=True),
-        case("complete-500", "a complete is answered with 500", ONCE, COMPLETE, answers(500)),
-        case("complete-503", "a complete is answered with 503", ONCE, COMPLETE, answers(503)),
-        case(
-            "complete-429",
-            "a complete is answered with 429 and Retry-After",
-            ONCE,
-            COMPLETE,
-            answers(429, retry_after=1),
-        ),
-        case("complete-cut", "the connection of a complete is cut", ONCE, COMPLETE, cuts),
-        case(
-            "complete-lost",
-            "the answer to a complete gets lost",
-            ONCE,
-            COMPLETE,
-            loses,
-            quick=True,
-        ),
-        case(
-            "start-late",
-            "a start is carried out 5 s after whoever sent it has given up",
-            ONCE,
-            START,
-            delays(65),
-        ),
-        case(
-            "complete-late",
-            "a complete is carried out 5 s after whoever sent it has given up",
-            ONCE,
-            COMPLETE,
-            delays(65),
-        ),
+            f"{verb}-{name}",
+            words.format(f"a {verb}"),
+            "the share is moved in the end, started and completed once",
+            f"migration_{verb}$",
+            harm,
+            # Long enough for what is late; what nobody carries out is sent by the next run.
+            100 if name == "late" else 20,
+            quick=(verb, name) == ("complete", "lost"),
+        )
+        for verb in ("start", "complete")
+        for name, (words, harm) in HARMS.items()
     ],
 )
-def test_actions(manila: Manila, ansible: Ansible, proxy: Proxy, pattern: str, harm: Harm) -> None:
+def test_actions(
+    manila: Manila, ansible: Ansible, proxy: Proxy, pattern: str, harm: Harm, timeout: int
+) -> None:
     share = manila.create("one", ALPHA)
     harm(proxy, pattern)
-    # Long enough for what is late; what nobody carries out is sent by the next run.
-    timeout = 100 if harm.__qualname__.startswith("delays") else 20
     task = migrate(share=share, destination_pool=GAMMA, state="completed", timeout=timeout)
     assert any(not ansible.tasks(task).last.get("failed") for _try in range(3))
     assert_moved(manila, [share])
     assert len(proxy.carried(START)) == len(proxy.carried(COMPLETE)) == 1
 
 
-STAYS = "the share is at its source, with one instance"
-
-
 @pytest.mark.parametrize(
     "harm",
     [
-        case("500", "a cancel is answered with 500", STAYS, answers(500)),
-        case("503", "a cancel is answered with 503", STAYS, answers(503)),
         case(
-            "429",
-            "a cancel is answered with 429 and Retry-After",
-            STAYS,
-            answers(429, retry_after=1),
-        ),
-        case("cut", "the connection of a cancel is cut", STAYS, cuts),
-        case("lost", "the answer to a cancel gets lost", STAYS, loses),
+            name,
+            words.format("a cancel"),
+            "the share is at its source, with one instance",
+            harm,
+        )
+        for name, (words, harm) in HARMS.items()
+        if name != "late"
     ],
 )
 def test_cancels(manila: Manila, ansible: Ansible, proxy: Proxy, harm: Harm) -> None:
