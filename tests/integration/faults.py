@@ -24,9 +24,15 @@ from conftest import ALPHA, CLOUD, Ansible, Manila, Run, wait_for
 RULE = [("ip", "192.0.2.10", "rw")]
 
 
-def case(name: str, what: str, expected: str, *values: Any, quick: bool = False) -> Any:
-    """A parameter of a test, with its fault."""
-    marks = [pytest.mark.fault(what, expected), *([pytest.mark.quick] if quick else [])]
+def case(
+    name: str, what: str, expected: str, *values: Any, quick: bool = False, defect: str = ""
+) -> Any:
+    """A parameter of a test, with its fault; ``defect`` is why it is known to fail."""
+    marks = [pytest.mark.fault(what, expected)]
+    if quick:
+        marks.append(pytest.mark.quick)
+    if defect:
+        marks.append(pytest.mark.xfail(strict=True, reason=defect))
     return pytest.param(*values, id=name, marks=marks)
 
 
