@@ -136,7 +136,7 @@ def test_share_manager_halts(
 def test_data_service_killed(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
     share = manila.create("papers", FILES1, 1, "files")
     source = folder_of(manila, share)
-    before = write_files(source, 150)
+    before = write_files(source, 60)
     command = Evacuation(ansible, source="sandbox@files1", role=True, timeout=20).begin()
     manila.await_task_state(share, "data_copying_in_progress")
     restart("manila-data")
