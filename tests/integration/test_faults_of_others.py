@@ -50,12 +50,13 @@ def test_two_at_once(
     "everything is moved, completed once",
 )
 def test_second_in_the_cutover(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
-    sandbox("speed", "--complete-seconds", "60")
+    sandbox("speed", "--complete-seconds", "600")
     shares = manila.create_all(["one", "two"], ALPHA)
-    first = Evacuation(ansible, role=True).begin()
+    first = Evacuation(ansible, role=True, timeout=600).begin()
     wait_for(lambda: proxy.carried(COMPLETE))
     second = Evacuation(ansible, role=True).run()
     assert "Another evacuation is at work" in second.last["msg"]
+    sandbox("speed", "--complete-seconds", "0.2")
     assert first.end().returncode == 0
     Evacuation(ansible).succeed()
     assert_moved(manila, shares)
