@@ -68,7 +68,9 @@ class FaultPage:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """After a run of everything: drop the rows of tests that are gone."""
-        if not session.config.getoption("keyword") and exitstatus in (
+        option = session.config.getoption
+        everything = option("markexpr") == "fault" and not option("keyword")
+        if everything and exitstatus in (
             pytest.ExitCode.OK,
             pytest.ExitCode.TESTS_FAILED,
         ):
