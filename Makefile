@@ -1,7 +1,7 @@
 # Everything that these do is in tools/; each script says what it takes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit browser integration molecule bench \
+.PHONY: help demo test lint unit browser integration molecule faults bench \
 	sandbox-up sandbox-down build install-local
 
 help: ## say this
@@ -27,6 +27,9 @@ integration: ## the installed collection against two sandboxes: `tools/integrati
 
 molecule: ## the roles' scenarios
 	@tools/molecule
+
+faults: ## all faults on the sandbox, the results into docs/faults.md: `tools/faults -k NAME` for some
+	@tools/faults
 
 bench: ## the benchmarks, their figures into docs/benchmarks.md
 	@tools/bench

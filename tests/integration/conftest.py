@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from typing import Any
 import openstack
 import pytest
 import yaml
+from fault_page import FaultPage
+from fault_proxy import Proxy
 from manilaclient import api_versions
 from manilaclient.v2 import client as manila_client
 
@@ -63,8 +65,8 @@ class Manila:
 
     def __init__(self) -> None:
         connection = openstack.connect(cloud=CLOUD)
-        endpoint = connection.config.get_session_client("shared-file-system").get_endpoint()
-        arguments = {"session": connection.session, "service_catalog_url": endpoint}
+        self.endpoint = connection.config.get_session_client("shared-file-system").get_endpoint()
+        arguments = {"session": connection.session, "service_catalog_url": self.endpoint}
         newest = api_versions.APIVersion("2.98")
         probe = manila_client.Client(api_version=newest, **arguments)
         self.version = api_versions.discover_version(probe, newest)
@@ -300,6 +302,7 @@ def migrate(**arguments: Any) -> dict[str, Any]:
 def pytest_configure(config: pytest.Config) -> None:
     """Give each worker a sandbox of its own: the first the one that is meant, the next the next."""
     config.addinivalue_line("markers", "needs_api(version): skipped where Manila's API is older")
+    config.pluginmanager.register(FaultPage(), "fault_page")
     own_cloud = "OS_CLIENT_CONFIG_FILE" in os.environ and "MANILA_SANDBOX_VENV" not in os.environ
     if own_cloud and config.getoption("numprocesses", None):
         raise pytest.UsageError("A cloud of your own is for one worker: leave out --numprocesses.")
@@ -337,3 +340,17 @@ def manila(world: None, request: pytest.FixtureRequest) -> Manila:
 def ansible(tmp_path: Path) -> Ansible:
     """Ansible in an empty folder."""
     return Ansible(tmp_path)
+
+
+@pytest.fixture
+def proxy(manila: Manila, ansible: Ansible) -> Iterator[Proxy]:
+    """A proxy between Ansible and Manila's API; at the end, what must never have happened."""
+    clouds = yaml.safe_load(Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text())
+    between = Proxy(manila.endpoint)
+    clouds["clouds"][CLOUD]["shared_file_system_endpoint_override"] = between.endpoint
+    file = ansible.folder / "clouds.yaml"
+    file.write_text(yaml.safe_dump(clouds))
+    ansible.environment["OS_CLIENT_CONFIG_FILE"] = str(file)
+    yield between
+    between.close()
+    between.assert_completed_once()

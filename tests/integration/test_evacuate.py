@@ -1,15 +1,11 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook: plan, copy, status, cutover, all, cancel, and being killed in the middle."""
+"""The playbook: plan, copy, status, cutover, all, cancel."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,52 +169,6 @@ def test_a_cancel_with_something_just_begun(manila: Manila, ansible: Ansible) ->
     cancel = ansible.evacuate("cancel")
     assert cancel.returncode == 0, cancel.stdout
     assert manila.share(share).host == ALPHA
-
-
-def test_killed_and_run_again(manila: Manila, ansible: Ansible) -> None:
-    sandbox("speed", "--copy-seconds", "6")
-    shares = fill(manila, 4)
-    command = ansible.command(
-        "manila.migration.evacuate",
-        evacuate_cloud="sandbox",
-        evacuate_source="sandbox@alpha",
-        evacuate_phase="all",
-        evacuate_poll_interval=1,
-        evacuate_share_type_map=TYPES,
-    )
-    process = subprocess.Popen(
-        command,
-        cwd=ansible.folder,
-        env=ansible.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    wait_for(lambda: any(manila.share(one).status == "migrating" for one in shares))
-    module = wait_for(lambda: _modules(ansible.folder))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    # The module must not go on without the one who watched it.
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in module))
-    again = ansible.evacuate("all", evacuate_share_type_map=TYPES)
-    assert again.returncode == 0, again.stdout
-    for share in shares:
-        assert manila.share(share).host != ALPHA and len(manila.instances(share)) == 1
-
-
-def _modules(home: Path) -> list[str]:
-    """Process IDs of running evacuation modules of this test; others run tests, too."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) != os.getpid():
-            try:
-                command = (process / "cmdline").read_bytes()
-                environment = (process / "environ").read_bytes()
-            except OSError:
-                continue
-            if b"AnsiballZ_evacuation.py" in command and bytes(home) in environment:
-                found.append(process.name)
-    return found
 
 
 def test_caps_hold_and_count_what_others_started(manila: Manila, ansible: Ansible) -> None:
