@@ -163,6 +163,15 @@ class Runner:
             migration, replace(self.track(migration), facts_after=self._facts(migration))
         )
 
+    def note_exports(self) -> None:
+        """Find out what clients mount of all that is copied.  Raises CloudError."""
+        for migration in self.plan:
+            track = self.track(migration)
+            if track.phase == COPIED and track.facts_before is None:
+                track = replace(track, facts_before=self._facts(migration))
+                tracks = {**self.memory.tracks, migration.id: track}
+                self.memory = replace(self.memory, tracks=tracks)
+
     def preview(self) -> Decision:
         """Read and decide, and do nothing: what there is to do, and what everything waits for."""
         limits = replace(self.limits, rehearsal=True, grace=0)

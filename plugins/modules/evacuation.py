@@ -89,6 +89,12 @@ options:
     description: The same for a cutover.
     type: int
     default: 7200
+  with_exports:
+    description:
+      - Whether to look up what clients mount of everything that is copied and waits for its cutover. Costs some requests a
+        share. What is cut over always tells.
+    type: bool
+    default: false
   progress_file:
     description:
       - A file on the host that runs the module, to which it appends a line of JSON a poll.
@@ -239,6 +245,7 @@ class EvacuationModule(MigrationModule):
         "cutover_timeout": {"type": "int", "default": 7200},
         "poll_interval": {"type": "float", "default": 15},
         "timeout": {"type": "int", "default": 86400},
+        "with_exports": {"type": "bool", "default": False},
         "progress_file": {"type": "path"},
     }
     module_kwargs = {"supports_check_mode": True}
@@ -267,6 +274,8 @@ class EvacuationModule(MigrationModule):
                 runner.changed = bool(runner.preview().actions)
             elif plan:
                 runner.run()
+            if self.params["with_exports"]:
+                runner.note_exports()
         except Abandoned:
             abandoned = True
         except Held as held:

@@ -632,7 +632,7 @@ def test_a_look_at_a_few_asks_for_each(session):
     found, gone = open_door(session).observe(["s1"])
     seen = found["s1"]
     assert gone == set()
-    assert seen.instances == (Place(OLD, "migrating"), Place(NEW, "migrating_to"))
+    assert seen.instances == (Place(OLD, "migrating", "i1"), Place(NEW, "migrating_to", "i2"))
     assert (seen.destination, seen.copies) == (NEW, 2)
     assert seen.changed_at == 1_800_000_300
     assert seen.started_at == 1_800_000_180

@@ -74,22 +74,27 @@ def instance(number: int, host: str, status: str, created: str | None, updated: 
     [
         (None, None, None, None),
         ([], (), None, None),
-        ([("n@old#p", "available", NOON, None)], (Place("n@old#p", "available"),), EPOCH, None),
+        (
+            [("n@old#p", "available", NOON, None)],
+            (Place("n@old#p", "available", "0"),),
+            EPOCH,
+            None,
+        ),
         (
             [("n@old#p", "available", NOON, LATER)],
-            (Place("n@old#p", "available"),),
+            (Place("n@old#p", "available", "0"),),
             EPOCH + 100,
             None,
         ),
         (
             [("n@old#p", "migrating", NOON, None), ("n@new#p", "creating", LATER, None)],
-            (Place("n@old#p", "migrating"), Place("n@new#p", "creating")),
+            (Place("n@old#p", "migrating", "0"), Place("n@new#p", "creating", "1")),
             EPOCH + 100,
             EPOCH + 100,
         ),
         (
             [("n@old#p", "migrating", None, None), ("n@new#p", "creating", None, None)],
-            (Place("n@old#p", "migrating"), Place("n@new#p", "creating")),
+            (Place("n@old#p", "migrating", "0"), Place("n@new#p", "creating", "1")),
             None,
             None,
         ),
