@@ -11,12 +11,19 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 display = Display()
+
+AGAIN = 60.0
+"""Seconds after which a line is printed again although nothing has changed."""
+
+TABLE = 600.0
+"""Seconds between two tables of what works; with -v there is one with each line."""
 
 
 class ActionModule(ActionBase):
@@ -29,6 +36,9 @@ class ActionModule(ActionBase):
     _requires_connection = True
     _supports_check_mode = True
     _supports_async = False
+
+    _said = ("", 0.0)
+    _listed = 0.0
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
@@ -83,7 +93,16 @@ class ActionModule(ActionBase):
         return outcome or {"failed": True, "msg": "The evacuation ended without a result."}
 
     def _show(self, progress: Any) -> None:
-        for line in progress:
-            display.display(
-                f"{self._task.args.get('state', 'copied')}: {json.loads(line)['line']}", stderr=True
-            )
+        """Print what is new; the same again once a minute, for nobody to think that it hangs."""
+        for text in progress:
+            news, now = json.loads(text), time.monotonic()
+            if news["line"] == self._said[0] and now - self._said[1] < AGAIN:
+                continue
+            self._said = news["line"], now
+            state = self._task.args.get("state", "copied")
+            display.display(f"{time.strftime('%H:%M:%S')} {state}: {news['line']}", stderr=True)
+            often = display.verbosity > 0 or now - self._listed >= TABLE
+            if news["table"] and often:
+                self._listed = now
+                for row in news["table"]:
+                    display.display(f"         {row}", stderr=True)

@@ -13,6 +13,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Memory,
     Migration,
     Track,
+    as_record,
     summarize,
 )
 from ansible_collections.manila.migration.plugins.module_utils.request import (
@@ -22,8 +23,13 @@ from ansible_collections.manila.migration.plugins.module_utils.request import (
     RELOCATE,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    CANCELLED,
     COMPLETED,
+    COMPLETING,
     COPIED,
+    COPYING,
+    FAILED,
+    IDLE,
     SHARE,
     SHARE_REPLICA,
     SHARE_SERVER,
@@ -31,25 +37,79 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
 from ansible_collections.manila.migration.plugins.module_utils.wording import many, some
 
 
-def status_line(plan: Sequence[Migration], memory: Memory) -> str:
-    """Where a plan is, in one line: done, running, waiting, failed, GiB and percent."""
-    counts = summarize(plan, memory)
-    tracks = [(one, memory.tracks.get(one.id, Track())) for one in plan]
-    running = sum(
-        not track.settled and track.phase != COPIED and (track.busy or track.phase == COMPLETED)
-        for _one, track in tracks
-    )
-    total = sum(one.size_gb for one in plan)
-    moved = sum(
-        one.size_gb * (track.progress or 0) / 100 for one, track in tracks if track.error is None
-    )
-    percent = 100 * moved / total if total else 100
-    return (
-        f"{counts['completed']} completed, {counts['copied']} copied, {running} running, "
-        f"{counts['waiting'] - running} waiting, {counts['failed']} failed, "
-        f"{counts['cancelled']} cancelled of {counts['total']}; "
-        f"{moved:.0f} of {total} GiB copied ({percent:.0f} %)"
-    )
+class Progress:
+    """How a run gets on: a line a poll, and a table of what works now."""
+
+    def __init__(self) -> None:
+        self._begun: tuple[float, float] | None = None
+        """When this run first looked, and the GiB that were copied by then."""
+
+    def line(self, plan: Sequence[Migration], memory: Memory, now: float) -> str:
+        """What is done, running and waiting, in GiB too, how fast it goes and how long it takes.
+
+        ``now`` is in seconds since the epoch.
+        """
+        tracks = [(one, memory.tracks.get(one.id, Track())) for one in plan]
+        counts = summarize(plan, memory)
+        parts = [f"{counts[name]} {name}" for name in (COMPLETED, COPIED) if counts[name]]
+        phases: dict[str, list[Track]] = {}
+        waits: Counter[str] = Counter()
+        for _one, track in tracks:
+            if track.settled:
+                continue
+            if _works(track):
+                phases.setdefault(track.phase, []).append(track)
+            elif track.phase != COPIED or track.waiting_for:
+                waits[track.waiting_for.code if track.waiting_for else "poll"] += 1
+        parts += [
+            f"{len(several)} {phase}{_spread(several) if phase == COPYING else ''}"
+            for phase, several in sorted(phases.items())
+        ]
+        if waits:
+            why = ", ".join(f"{count} {code}" for code, count in waits.most_common())
+            parts.append(f"{sum(waits.values())} waiting ({why})")
+        parts += [f"{counts[name]} {name}" for name in (FAILED, CANCELLED) if counts[name]]
+        return f"{', '.join(parts) or 'nothing done'} of {len(plan)}; {self._copied(tracks, now)}"
+
+    def table(self, plan: Sequence[Migration], memory: Memory) -> list[str]:
+        """What works now, each with its percent and since when."""
+        tracks = [(one, memory.tracks.get(one.id, Track())) for one in plan]
+        return migration_lines(
+            [as_record(one, track) for one, track in tracks if not track.settled and _works(track)]
+        )
+
+    def _copied(self, tracks: Sequence[tuple[Migration, Track]], now: float) -> str:
+        total = sum(one.size_gb for one, _track in tracks)
+        copied = sum(
+            one.size_gb * (track.progress or 0) / 100 for one, track in tracks if not track.error
+        )
+        left = sum(
+            one.size_gb * (1 - (track.progress or 0) / 100)
+            for one, track in tracks
+            if not track.settled and track.phase not in (COPIED, COMPLETING, COMPLETED)
+        )
+        if self._begun is None:
+            self._begun = now, copied
+        seconds, more = now - self._begun[0], copied - self._begun[1]
+        percent = 100 * copied / total if total else 100
+        text = f"{copied:.0f} of {total} GiB copied ({percent:.0f} %)"
+        if seconds <= 0 or more <= 0:
+            return text
+        text += f", {1024 * more / seconds:.0f} MiB/s"
+        return f"{text}, about {duration(left * seconds / more)} left" if left else text
+
+
+def _works(track: Track) -> bool:
+    """Whether back ends work for it now."""
+    return (track.busy and track.phase != IDLE) or track.phase == COMPLETED
+
+
+def _spread(tracks: Sequence[Track]) -> str:
+    """How far they are, as far as somebody told."""
+    known = sorted({one.progress for one in tracks if one.progress is not None})
+    if not known:
+        return ""
+    return f" ({known[0]} %)" if len(known) == 1 else f" ({known[0]} to {known[-1]} %)"
 
 
 def measured_rate(plan: Sequence[Migration], memory: Memory) -> float | None:

@@ -209,9 +209,9 @@ from ansible_collections.manila.migration.plugins.module_utils.lease import Held
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.plans import to_migrations
 from ansible_collections.manila.migration.plugins.module_utils.report import (
+    Progress,
     measured_rate,
     migration_lines,
-    status_line,
 )
 from ansible_collections.manila.migration.plugins.module_utils.runner import (
     GRACE,
@@ -249,6 +249,8 @@ class EvacuationModule(MigrationModule):
         "progress_file": {"type": "path"},
     }
     module_kwargs = {"supports_check_mode": True}
+
+    _progress = Progress()
 
     def run(self) -> None:
         """Check the arguments, drive the plan, and tell how it ended."""
@@ -327,9 +329,12 @@ class EvacuationModule(MigrationModule):
         if not path:
             return
         self._stop_if_abandoned()
-        line = {"line": status_line(runner.plan, runner.memory)}
+        news = {
+            "line": self._progress.line(runner.plan, runner.memory, runner.cloud.now()),
+            "table": self._progress.table(runner.plan, runner.memory),
+        }
         with open(path, "a", encoding="utf-8") as progress:
-            progress.write(json.dumps(line) + "\n")
+            progress.write(json.dumps(news) + "\n")
 
     def _try_progress_file(self) -> None:
         path = self.params["progress_file"]

@@ -8,12 +8,15 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    Memory,
     Migration,
     Track,
     as_record,
 )
 from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
+from ansible_collections.manila.migration.plugins.module_utils.records import Reason
 from ansible_collections.manila.migration.plugins.module_utils.report import (
+    Progress,
     migration_lines,
     plan_lines,
 )
@@ -142,3 +145,53 @@ def test_records_of_both_kinds():
         f"data             10 GiB  idle  {OLD} -> {ONE}",
         f"s2               0 GiB   idle  {OLD} -> {ONE}",
     ]
+
+
+# -- while it runs ---------------------------------------------------------------------------
+
+
+def tracks(**given: Track) -> tuple[list[Migration], Memory]:
+    plan = [Migration(name, "n@old#p", "n@new#p", name=name, size_gb=100) for name in given]
+    return plan, Memory(tracks=given)
+
+
+SLOT = Reason("slot", "5 migrations are at work")
+
+
+def test_a_line_tells_what_is_done_what_works_and_what_waits():
+    plan, memory = tracks(
+        a=Track(phase="completed", outcome="reached", progress=100),
+        b=Track(phase="copied", outcome="reached", progress=100),
+        c=Track(phase="copying", progress=40),
+        d=Track(phase="copying", progress=80),
+        e=Track(waiting_for=SLOT),
+        f=Track(waiting_for=SLOT),
+        g=Track(phase="copied", progress=100, waiting_for=Reason("window", "it opens at …")),
+        h=Track(phase="failed", outcome="failed", error="It failed."),
+    )
+    assert Progress().line(plan, memory, 0.0) == (
+        "1 completed, 2 copied, 2 copying (40 to 80 %), 3 waiting (2 slot, 1 window), 1 failed of 8; "
+        "420 of 800 GiB copied (52 %)"
+    )
+
+
+def test_a_line_tells_how_fast_it_goes_from_the_second_poll_on():
+    progress = Progress()
+    assert progress.line(*tracks(a=Track(phase="copying", progress=50)), 0.0).endswith("(50 %)")
+    later = progress.line(*tracks(a=Track(phase="copying", progress=60)), 100.0)
+    assert later == (
+        "1 copying (60 %) of 1; 60 of 100 GiB copied (60 %), 102 MiB/s, about 6 min left"
+    )
+
+
+@pytest.mark.parametrize("plan", [[], ["a"]])
+def test_a_line_without_anything_done(plan):
+    plan, memory = tracks(**{name: Track() for name in plan})
+    line = Progress().line(plan, memory, 0.0)
+    assert line.startswith("1 waiting (1 poll) of 1" if plan else "nothing done of 0")
+
+
+def test_the_table_has_what_works():
+    plan, memory = tracks(a=Track(phase="copying", progress=40), b=Track(waiting_for=SLOT))
+    (row,) = Progress().table(plan, memory)
+    assert row.split() == ["a", "100", "GiB", "copying", "40", "%", "n@old#p", "->", "n@new#p"]
