@@ -153,7 +153,7 @@ def test_data_service_killed(manila: Manila, ansible: Ansible, proxy: Proxy) -> 
     wait_for(lambda: len(manila.rules(share)) == 1)
     assert_at_source(manila, [share], FILES1)
     assert hashes(source) == before
-    Evacuation(ansible, source="sandbox@files1").succeed()
+    Evacuation(ansible, source="sandbox@files1", timeout=250).succeed()
     assert_moved(manila, [share], FILES1)
     assert hashes(folder_of(manila, share)) == before
 
@@ -207,7 +207,7 @@ def test_share_manager_killed_before_the_copy(
     manila.api.share_instances.reset_state(new.id, "migrating_to")
     cancel_by_hand(manila, share, "data_copying_completed")
     assert_at_source(manila, [share], FILES1)
-    Evacuation(ansible, source="sandbox@files1").succeed()
+    Evacuation(ansible, source="sandbox@files1", timeout=250).succeed()
     assert_moved(manila, [share], FILES1)
     assert hashes(folder_of(manila, share)) == before
 
