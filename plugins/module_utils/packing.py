@@ -137,6 +137,9 @@ class _Pools:
 
     def __init__(self, rooms: Iterable[Room]) -> None:
         self.rooms = {room.name: room for room in rooms}
+        self._largest = (
+            max((room.total or 0 for room in self.rooms.values()), default=0) or math.inf
+        )
         self.ladder = Ladder({name: room.fill() for name, room in self.rooms.items()})
 
     def add(self, name: str, load: Load) -> None:
@@ -155,16 +158,18 @@ class _Pools:
         best: tuple[bool, float, str] | None = None
         packed = placement == PACK
         looks = 0
+        # No pool gets fuller by less than this.
+        step = size_gb * (claim.written if claim.thin else 1) / self._largest
         for silent, fill, name in reversed(self.ladder) if packed else self.ladder:
             if best and not best[0]:
                 enough = looks >= _LOOKS and (packed or best[1] - fill <= _ENOUGH)
-                if enough or (not packed and (silent, fill) >= best[:2]):
+                if enough or (not packed and (silent, fill + step) >= best[:2]):
                     break
             room = self.rooms[name]
             if name not in sites or name in taken or room.holds(claim) < size_gb:
                 continue
             looks += 1
-            unknown, after = room.fill(room.takes(claim))
+            unknown, after = room.fill_with(claim)
             key = (unknown, -after if packed and not unknown else after, name)
             if best is None or key < best:
                 best = key
