@@ -1,7 +1,7 @@
 # Everything that these do is in tools/; each script says what it takes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit browser integration molecule faults bench \
+.PHONY: help demo test lint unit browser integration molecule faults fuzz bench \
 	sandbox-up sandbox-down build install-local
 
 help: ## say this
@@ -30,6 +30,9 @@ molecule: ## the roles' scenarios
 
 faults: ## all faults on the sandbox, the results into docs/faults.md: `tools/faults -k NAME` for some
 	@tools/faults
+
+fuzz: ## a million histories of the engine on a Manila that misbehaves: `tools/fuzz 100` for ten
+	@tools/fuzz
 
 bench: ## the benchmarks, their figures into docs/benchmarks.md
 	@tools/bench
