@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -81,8 +82,13 @@ SAMPLES = 4
 
 
 GRACE = 10.0
-"""Seconds for which a share that is met copied is left alone: whoever was killed a moment ago may
-have sent the complete, and under load Manila takes 5 s to show it."""
+"""Seconds for which a share that is met copied is left alone, at least: whoever was killed a moment
+ago may have sent the complete, and under load Manila takes 5 s to show it."""
+
+
+def draw_grace() -> float:
+    """For how long one run leaves it alone: two that began in the same moment don't go in step."""
+    return GRACE * random.uniform(1, 2)
 
 
 SLOWEST = 4

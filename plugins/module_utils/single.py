@@ -17,7 +17,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.records import Reason
-from ansible_collections.manila.migration.plugins.module_utils.runner import GRACE, Runner
+from ansible_collections.manila.migration.plugins.module_utils.runner import Runner, draw_grace
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
     COMPLETED,
@@ -55,7 +55,7 @@ class SingleMigrationModule(MigrationModule):
             goal=GOALS[self.params["state"]],
             max_parallel=math.inf,
             max_parallel_per_pool=math.inf,
-            grace=GRACE,
+            grace=draw_grace(),
         )
         runner = Runner(
             cloud,

@@ -214,9 +214,9 @@ from ansible_collections.manila.migration.plugins.module_utils.report import (
     migration_lines,
 )
 from ansible_collections.manila.migration.plugins.module_utils.runner import (
-    GRACE,
     Abandoned,
     Runner,
+    draw_grace,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import FAILED
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
@@ -321,7 +321,7 @@ class EvacuationModule(MigrationModule):
             copy_timeout=self.params["copy_timeout"] or math.inf,
             cutover_timeout=self.params["cutover_timeout"] or math.inf,
             start_new=self.params["start_new"],
-            grace=GRACE,
+            grace=draw_grace(),
         )
 
     def _report(self, runner: Runner) -> None:
