@@ -121,7 +121,8 @@ tbody tr { border-top: 1px solid var(--faint); }
 .id, .why { display: block; color: var(--soft); font-size: .78rem; line-height: 1.4; }
 .names { columns: 3 16rem; }
 .names li { margin: 0; }
-.pool { display: block; font-size: .86rem; }
+.pool { display: block; font-size: .82rem; }
+#migrations th, #migrations td { padding: .45rem; }
 .pool.to::before { content: "→\\00a0"; color: var(--soft); }
 
 /* Rows are grids and not a table's: what isn't on the screen then costs no layout, and 2,000 are quick. */
@@ -129,10 +130,10 @@ tbody tr { border-top: 1px solid var(--faint); }
 #migrations tbody { content-visibility: auto; contain-intrinsic-size: auto 92px; }
 #migrations tr {
   display: grid;
-  grid-template-columns: 6.5rem minmax(0, 25fr) 5.6rem minmax(0, 17fr) 5.8rem 4.8rem minmax(0, 27fr);
+  grid-template-columns: 6.4rem minmax(0, 25fr) 5.4rem minmax(0, 19fr) 5.4rem 4.4rem minmax(0, 27fr);
 }
 #migrations td.num { white-space: nowrap; }
-.exports > span { display: grid; grid-template-columns: 1.7rem 1fr; margin-bottom: .15rem; }
+.exports > span { display: grid; grid-template-columns: 1.9rem 1fr; margin-bottom: .15rem; }
 .exports .when { color: var(--soft); font-size: .76rem; }
 .exports .old code { color: var(--soft); }
 .pool.to { padding-left: 1.1em; text-indent: -1.1em; }
@@ -215,7 +216,7 @@ output { color: var(--soft); font-size: .85rem; margin-left: auto; }
 
 footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
 
-@media (max-width: 48rem) {
+@media screen and (max-width: 48rem) {
   body { padding: 1.1rem .8rem 2rem; font-size: 15px; }
   h1 { font-size: 1.4rem; }
   section { padding: .9rem .9rem 1rem; }
@@ -225,7 +226,7 @@ footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
   table, tbody, tr, td, th { display: block; width: auto !important; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tbody tr { padding: .5rem 0; }
-  th, td { padding: .1rem 0; }
+  th, td, #migrations th, #migrations td { padding: .1rem 0; }
   td:empty, td:has(> :empty:only-child) { display: none; }
   .num { text-align: left; }
   #migrations tr { display: flex; flex-direction: column; }
@@ -262,6 +263,8 @@ footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
   #timeline li { height: 15px; content-visibility: visible; }
   .axis { position: static; }
   #migrations tbody { content-visibility: visible; }
+  #migrations tr { padding: 0; font-size: 8.5pt; }
+  #migrations th, #migrations td { padding: .25rem .4rem; }
   .b { top: 3px; height: 8px; }
   .cutover { top: 1px; height: 13px; }
   thead { display: table-header-group; }
