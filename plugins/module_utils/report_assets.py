@@ -145,7 +145,7 @@ thead [aria-sort=descending] button::after { content: " ↓"; color: var(--ink);
 :focus-visible {
   outline: 2px solid var(--blue); outline-offset: 2px;
 }
-.member th { padding-left: 1.6rem; }
+#migrations .member th { padding-left: 1.5rem; }
 .member .name { font-weight: 400; }
 .member .name::before { content: "└ "; color: var(--grey); }
 .state { font-weight: 600; white-space: nowrap; }
@@ -235,7 +235,7 @@ footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
   #migrations td[data-label]:not([data-label=State]):not(:has(> :empty:only-child))::before {
     content: attr(data-label) ": "; color: var(--soft); font-size: .8rem;
   }
-  .member th { padding-left: 0; }
+  #migrations .member th { padding-left: 0; }
   .tools { position: static; }
   .order { display: flex !important; }
   output { margin-left: 0; }
