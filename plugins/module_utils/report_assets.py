@@ -118,18 +118,22 @@ tbody tr { border-top: 1px solid var(--faint); }
 .reasons { padding-left: 1.1rem; margin: 0; }
 .code { color: var(--soft); font-size: .78em; }
 .name { font-weight: 600; display: block; }
-.id, .why { display: block; color: var(--soft); font-size: .8rem; line-height: 1.4; }
+.id, .why { display: block; color: var(--soft); font-size: .78rem; line-height: 1.4; }
 .names { columns: 3 16rem; }
-.pool { display: block; }
-.pool.to::before { content: "→ "; color: var(--soft); }
+.names li { margin: 0; }
+.pool { display: block; font-size: .82rem; }
+#migrations th, #migrations td { padding: .45rem; }
+.pool.to::before { content: "→\\00a0"; color: var(--soft); }
 
-#migrations { table-layout: fixed; }
-#migrations th:nth-child(1) { width: 10.5%; }
-#migrations th:nth-child(2) { width: 25%; }
-#migrations th:nth-child(3) { width: 7.5%; }
-#migrations th:nth-child(4) { width: 15.5%; }
-#migrations th:nth-child(5), #migrations th:nth-child(6) { width: 7.5%; }
-.exports > span { display: grid; grid-template-columns: 1.7rem 1fr; margin-bottom: .15rem; }
+/* Rows are grids and not a table's: what isn't on the screen then costs no layout, and 2,000 are quick. */
+#migrations, #migrations thead, #migrations tbody { display: block; }
+#migrations tbody { content-visibility: auto; contain-intrinsic-size: auto 92px; }
+#migrations tr {
+  display: grid;
+  grid-template-columns: 6.4rem minmax(0, 25fr) 5.4rem minmax(0, 19fr) 5.4rem 4.4rem minmax(0, 27fr);
+}
+#migrations td.num { white-space: nowrap; }
+.exports > span { display: grid; grid-template-columns: 1.9rem 1fr; margin-bottom: .15rem; }
 .exports .when { color: var(--soft); font-size: .76rem; }
 .exports .old code { color: var(--soft); }
 .pool.to { padding-left: 1.1em; text-indent: -1.1em; }
@@ -141,7 +145,7 @@ thead [aria-sort=descending] button::after { content: " ↓"; color: var(--ink);
 :focus-visible {
   outline: 2px solid var(--blue); outline-offset: 2px;
 }
-.member th { padding-left: 1.6rem; }
+#migrations .member th { padding-left: 1.5rem; }
 .member .name { font-weight: 400; }
 .member .name::before { content: "└ "; color: var(--grey); }
 .state { font-weight: 600; white-space: nowrap; }
@@ -212,7 +216,7 @@ output { color: var(--soft); font-size: .85rem; margin-left: auto; }
 
 footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
 
-@media (max-width: 48rem) {
+@media screen and (max-width: 48rem) {
   body { padding: 1.1rem .8rem 2rem; font-size: 15px; }
   h1 { font-size: 1.4rem; }
   section { padding: .9rem .9rem 1rem; }
@@ -222,15 +226,16 @@ footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
   table, tbody, tr, td, th { display: block; width: auto !important; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tbody tr { padding: .5rem 0; }
-  th, td { padding: .1rem 0; }
+  th, td, #migrations th, #migrations td { padding: .1rem 0; }
   td:empty, td:has(> :empty:only-child) { display: none; }
   .num { text-align: left; }
-  #migrations tr:not(.member) { display: flex; flex-direction: column; }
+  #migrations tr { display: flex; flex-direction: column; }
+  #migrations tbody { contain-intrinsic-size: auto 200px; }
   #migrations tr:not(.member) > th { order: -1; }
   #migrations td[data-label]:not([data-label=State]):not(:has(> :empty:only-child))::before {
     content: attr(data-label) ": "; color: var(--soft); font-size: .8rem;
   }
-  .member th { padding-left: 0; }
+  #migrations .member th { padding-left: 0; }
   .tools { position: static; }
   .order { display: flex !important; }
   output { margin-left: 0; }
@@ -257,6 +262,9 @@ footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
   #timeline { max-height: none; overflow: visible; border: 0; }
   #timeline li { height: 15px; content-visibility: visible; }
   .axis { position: static; }
+  #migrations tbody { content-visibility: visible; }
+  #migrations tr { padding: 0; font-size: 8.5pt; }
+  #migrations th, #migrations td { padding: .25rem .4rem; }
   .b { top: 3px; height: 8px; }
   .cutover { top: 1px; height: 13px; }
   thead { display: table-header-group; }

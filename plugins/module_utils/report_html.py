@@ -112,6 +112,16 @@ def _when(text: Any) -> float | None:
     return epoch(str(text).rstrip("Z")) if text else None
 
 
+def _moments(report: Entry) -> list[float]:
+    """All times of migrations that are known; now is one of them, while something runs."""
+    migrations = _list(report, "migrations")
+    known = [one for record in migrations for one in Moments.of(record).known()]
+    now = _when(report.get("written_at"))
+    if now is not None and any(state_of(one) == "running" for one in migrations):
+        known.append(now)
+    return known
+
+
 def _clock(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime(form)
 
@@ -169,7 +179,7 @@ def title_of(report: Entry) -> str:
 def _header(report: Entry, title: str) -> Markup:
     phase = str(report.get("phase") or "")
     written = _when(report.get("written_at"))
-    moments = [one for record in _list(report, "migrations") for one in Moments.of(record).known()]
+    moments = _moments(report)
     facts: list[Child] = [tag("span", "Phase ", tag("b", phase))] if phase else []
     if moments:
         facts.append(tag("span", _span(min(moments), max(moments))))
@@ -283,7 +293,7 @@ def _summary(report: Entry) -> Markup:
 
 def _times(report: Entry, migrations: Sequence[Entry], done: float) -> list[Markup]:
     moments = [Moments.of(one) for one in migrations]
-    known = [one for each in moments for one in each.known()]
+    known = _moments(report)
     copied = [one for one in moments if one.copied is not None and one.started is not None]
     tiles = []
     if known and max(known) > min(known):

@@ -30,11 +30,11 @@ def program() -> str | None:
 
 
 class Chromium:
-    """The browser with one page.  ``console``, ``requests`` and ``dialogs`` are of the page that is open."""
+    """The browser with one page.  ``console``, ``requests``, ``dialogs`` are of the page that is open."""
 
     def __init__(self, profile: Path) -> None:
         self.console: list[str] = []
-        self.requests: list[str] = []
+        self._asked: dict[str, str] = {}
         self.dialogs: list[str] = []
         self._page = ""
         self._session: str | None = None
@@ -74,6 +74,11 @@ class Chromium:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
+    @property
+    def requests(self) -> list[str]:
+        """What was asked for over the network."""
+        return list(self._asked.values())
+
     def close(self) -> None:
         """End the browser."""
         self._session = None
@@ -103,7 +108,7 @@ class Chromium:
     def open(self, file: Path) -> None:
         """Load a file, and wait until it is there."""
         self._page = file.as_uri()
-        for heard in (self.console, self.requests, self.dialogs):
+        for heard in (self.console, self._asked, self.dialogs):
             heard.clear()
         self._loaded = False
         self.send("Page.navigate", url=self._page)
@@ -168,6 +173,8 @@ class Chromium:
             self.console.append(params["entry"]["text"])
         elif method == "Network.requestWillBeSent":
             if params["request"]["url"] != self._page:
-                self.requests.append(params["request"]["url"])
+                self._asked[params["requestId"]] = params["request"]["url"]
+        elif method == "Network.loadingFailed" and params.get("blockedReason") == "csp":
+            self._asked.pop(params["requestId"], None)  # it was never sent
         elif method == "Page.javascriptDialogOpening":
             self.dialogs.append(params["message"])
