@@ -77,6 +77,11 @@ class Manila:
         """Whether Manila stores why a service is disabled."""
         return bool(self.version >= api_versions.APIVersion("2.83"))
 
+    @property
+    def counts_new_types(self) -> bool:
+        """Whether Manila counts a migration to a new share type in quotas."""
+        return bool(self.version > api_versions.APIVersion("2.73"))
+
     def disable(self, host: str, reason: str) -> None:
         """Disable a back end as another operator would, with a reason where Manila stores it."""
         more = {"disable_reason": reason} if self.keeps_reasons else {}

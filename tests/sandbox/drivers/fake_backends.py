@@ -137,7 +137,14 @@ class FakeBackends:
         self.beating = frozenset(one["host"] for one in backends if one["up"])
         for host in {one["pool"].split("#")[0] for one in shares} - set(self.servers):
             target = oslo_messaging.Target(topic=CONF.share_topic, server=host)
-            self.servers[host] = rpc.get_server(target, [self.accepted])
+            # rpc.get_server() of 15.1 makes one for eventlet, which nothing would run here.
+            self.servers[host] = oslo_messaging.get_rpc_server(
+                rpc.TRANSPORT,
+                target,
+                [self.accepted],
+                executor="threading",
+                serializer=rpc.RequestContextSerializer(None),
+            )
             self.servers[host].start()
         self._report(backends)
 
