@@ -462,7 +462,9 @@ class Cloud:
             "export_locations",
             f"the export locations of replica {here.id}",
         )
-        return replace(facts, status=here.status, exports=_paths(exports), active=False)
+        good = here.status != "available" or here.replica_state == "in_sync"
+        status = here.status if good else str(here.replica_state)
+        return replace(facts, status=status, exports=_paths(exports), active=False)
 
     def server_facts(self, server_id: str) -> Facts:
         """The same of a share server, with all its shares: three requests a share."""

@@ -1008,9 +1008,12 @@ class Replicas(ShareServers):
             for one in share.replicas
             if one.state in ("active", "in_sync")
         )
+        status = share.instance.status if here.state == "active" else here.status
+        if here.state not in ("active", "in_sync") and status == "available":
+            status = here.state
         return Facts(
             host=seen.host,
-            status=share.instance.status if here.state == "active" else here.status,
+            status=status,
             copies=sum(one.host != source for one in share.replicas),
             share_type_id="type-1",
             rules=share.rules,
