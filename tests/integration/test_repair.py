@@ -255,22 +255,23 @@ def test_services_that_are_waited_for(manila: Manila, ansible: Ansible) -> None:
     assert manila.share(files).task_state == "migration_in_progress"
     sandbox("start", "manila-data")
     manila.await_task_state(files, "data_copying_completed")
-    for one, host in ((share, GAMMA), (files, FILES2)):
-        result = ansible.tasks(moves(one, host)).last
+    for result in ansible.tasks(moves(share, GAMMA), moves(files, FILES2)).results:
         assert result["migration"]["phase"] == "completed", result
-        wait_for(lambda one=one, host=host: is_well(manila, one, host))
+    wait_for(lambda: is_well(manila, share, GAMMA) and is_well(manila, files, FILES2))
 
     # A request that was on its way when the scheduler was stopped.
     (instance,) = manila.instances(share)
     manila.api.share_instances.reset_state(instance.id, "migrating")
     manila.api.shares.reset_task_state(share, "migration_starting")
-    patient, asked, mended = ansible.tasks(
-        repair(share), repair(share, patience=1), repair(share, patience=1, state="repaired")
+    patient, asked, mended, moved = ansible.tasks(
+        repair(share),
+        repair(share, patience=1),
+        repair(share, patience=1, state="repaired"),
+        moves(share, BETA),
     ).results
     assert told(patient) == ("running", True) and told(asked) == ("start_lost", True)
     assert mended["changed"] and told(mended) == ("nothing", True), mended
-    result = ansible.tasks(moves(share, BETA)).last
-    assert result["migration"]["phase"] == "completed", result
+    assert moved["migration"]["phase"] == "completed", moved
 
 
 def test_a_cutover_that_failed(manila: Manila, ansible: Ansible) -> None:
