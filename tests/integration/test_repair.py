@@ -298,8 +298,8 @@ def test_a_cutover_that_failed(manila: Manila, ansible: Ansible) -> None:
         repair(back, patience=1, state="repaired"),
         repair(back, patience=1, state="repaired", good_copy="source"),
         repair(forth, patience=1, state="repaired", good_copy="destination"),
-        moves(back, GAMMA),
-        moves(forth, ALPHA),
+        moves(back, GAMMA, preserve_snapshots=True),
+        moves(forth, ALPHA, preserve_snapshots=True),
     ).results
     assert told(patient) == ("running", True)  # a second complete looks like this, too
     assert told(asked) == ("phase2_failed", False)
