@@ -200,6 +200,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     RESET_STATUS,
     RESET_TASK_STATE,
     SHARE_INSTANCE,
+    SNAPSHOT,
     WELL,
     Diagnosis,
     Step,
@@ -465,6 +466,10 @@ def _take(cloud: Cloud, step: Step, subject: Subject) -> None:
                 raise
     elif step.verb == RECORD:
         cloud.record_interruption(step.id, step.value or "")
+    elif step.verb == RESET_STATUS and (step.kind, subject.kind) == (SNAPSHOT, SHARE):
+        # Of a snapshot with two copies Manila would set the status of any one.
+        for copy in cloud.snapshot_instances(step.id):
+            cloud.reset_status("snapshot_instance", copy, step.value or "")
     elif step.verb == RESET_STATUS:
         cloud.reset_status(step.kind, step.id, step.value or "")
     elif step.verb == RESET_TASK_STATE:
