@@ -541,6 +541,16 @@ class Cloud:
         )
         return [_snapshot(one) for one in listed]
 
+    def snapshot_instances(self, snapshot_id: str) -> list[str]:
+        """The IDs of a snapshot's copies, one for each instance of its share."""
+        listed = self._get(
+            "/snapshot-instances",
+            "snapshot_instances",
+            f"the instances of snapshot {snapshot_id}",
+            snapshot_id=snapshot_id,
+        )
+        return [one["id"] for one in listed]
+
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Have a snapshot deleted.  Raises Refused or Unknown."""
         self._act(lambda: self._client.share_snapshots.delete(snapshot_id))
@@ -738,7 +748,7 @@ class Cloud:
         self._act(lambda: self._client.share_replicas.delete(replica_id))
 
     def reset_status(self, kind: str, subject: str, status: str) -> None:
-        """Write a status.  ``kind`` is share_server, share_instance or snapshot."""
+        """Write a status.  ``kind`` is share_server, share_instance, snapshot or snapshot_instance."""
         self._act(lambda: self._resettable(kind).reset_state(subject, status))
 
     def reset_task_state(self, kind: str, subject: str, task_state: str | None) -> None:
@@ -758,6 +768,7 @@ class Cloud:
             SHARE_SERVER: self._client.share_servers,
             "share_instance": self._client.share_instances,
             "snapshot": self._client.share_snapshots,
+            "snapshot_instance": self._client.share_snapshot_instances,
         }
         return managers[kind]
 

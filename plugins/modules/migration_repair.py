@@ -200,6 +200,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     RESET_STATUS,
     RESET_TASK_STATE,
     SHARE_INSTANCE,
+    SNAPSHOT,
     WELL,
     Diagnosis,
     Step,
@@ -371,7 +372,7 @@ class MigrationRepairModule(MigrationModule):
         deadline = time.monotonic() + self.params["timeout"]
         while True:
             # What was begun takes its time: the removal of a server, a cancel.
-            now = self._diagnose(cloud, subject)
+            now = self._diagnose(cloud, subject, SETTLE)
             self.results.update(diagnosis=_as_dict(subject, now), diff=_diff(found, now))
             if now.well and now.code not in _ONGOING:
                 if subject.kind == SHARE:
@@ -388,7 +389,8 @@ class MigrationRepairModule(MigrationModule):
             time.sleep(self.params["poll_interval"])
         self.refuse(f"{subject.label} is still not well ({now.code}): {now.message}")
 
-    def _diagnose(self, cloud: Cloud, subject: Subject) -> Diagnosis:
+    def _diagnose(self, cloud: Cloud, subject: Subject, patience: float = 0.0) -> Diagnosis:
+        """Look once; of a share with ``patience`` at least, as after steps that have begun something."""
         if subject.kind == SHARE_SERVER:
             return self._diagnose_server(cloud, subject.id)
         share = cloud.share(subject.id)
@@ -415,7 +417,7 @@ class MigrationRepairModule(MigrationModule):
             self.params["mechanism"],
             self.params["good_copy"],
         )
-        return diagnose_share(scene, cloud.now(), self.params["patience"])
+        return diagnose_share(scene, cloud.now(), max(patience, self.params["patience"]))
 
     def _diagnose_server(self, cloud: Cloud, server_id: str) -> Diagnosis:
         servers = cloud.share_servers()
@@ -464,6 +466,10 @@ def _take(cloud: Cloud, step: Step, subject: Subject) -> None:
                 raise
     elif step.verb == RECORD:
         cloud.record_interruption(step.id, step.value or "")
+    elif step.verb == RESET_STATUS and (step.kind, subject.kind) == (SNAPSHOT, SHARE):
+        # Of a snapshot with two copies Manila would set the status of any one.
+        for copy in cloud.snapshot_instances(step.id):
+            cloud.reset_status("snapshot_instance", copy, step.value or "")
     elif step.verb == RESET_STATUS:
         cloud.reset_status(step.kind, step.id, step.value or "")
     elif step.verb == RESET_TASK_STATE:

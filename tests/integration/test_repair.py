@@ -32,11 +32,11 @@ RULE = [("ip", "192.0.2.10", "rw")]
 DATA_NODE = "127.0.0.1"
 
 
-def repair(share: str, **arguments: Any) -> dict[str, Any]:
+def repair(share: str | None, **arguments: Any) -> dict[str, Any]:
     """A task of migration_repair, impatient and allowed to fail."""
     return {
         "manila.migration.migration_repair": {
-            "share": share,
+            **({"share": share} if share else {}),
             "poll_interval": 0.5,
             "timeout": PATIENCE,
             "access_to": [DATA_NODE],
@@ -255,22 +255,23 @@ def test_services_that_are_waited_for(manila: Manila, ansible: Ansible) -> None:
     assert manila.share(files).task_state == "migration_in_progress"
     sandbox("start", "manila-data")
     manila.await_task_state(files, "data_copying_completed")
-    for one, host in ((share, GAMMA), (files, FILES2)):
-        result = ansible.tasks(moves(one, host)).last
+    for result in ansible.tasks(moves(share, GAMMA), moves(files, FILES2)).results:
         assert result["migration"]["phase"] == "completed", result
-        wait_for(lambda one=one, host=host: is_well(manila, one, host))
+    wait_for(lambda: is_well(manila, share, GAMMA) and is_well(manila, files, FILES2))
 
     # A request that was on its way when the scheduler was stopped.
     (instance,) = manila.instances(share)
     manila.api.share_instances.reset_state(instance.id, "migrating")
     manila.api.shares.reset_task_state(share, "migration_starting")
-    patient, asked, mended = ansible.tasks(
-        repair(share), repair(share, patience=1), repair(share, patience=1, state="repaired")
+    patient, asked, mended, moved = ansible.tasks(
+        repair(share),
+        repair(share, patience=1),
+        repair(share, patience=1, state="repaired"),
+        moves(share, BETA),
     ).results
     assert told(patient) == ("running", True) and told(asked) == ("start_lost", True)
     assert mended["changed"] and told(mended) == ("nothing", True), mended
-    result = ansible.tasks(moves(share, BETA)).last
-    assert result["migration"]["phase"] == "completed", result
+    assert moved["migration"]["phase"] == "completed", moved
 
 
 def test_a_cutover_that_failed(manila: Manila, ansible: Ansible) -> None:
@@ -297,8 +298,8 @@ def test_a_cutover_that_failed(manila: Manila, ansible: Ansible) -> None:
         repair(back, patience=1, state="repaired"),
         repair(back, patience=1, state="repaired", good_copy="source"),
         repair(forth, patience=1, state="repaired", good_copy="destination"),
-        moves(back, GAMMA),
-        moves(forth, ALPHA),
+        moves(back, GAMMA, preserve_snapshots=True),
+        moves(forth, ALPHA, preserve_snapshots=True),
     ).results
     assert told(patient) == ("running", True)  # a second complete looks like this, too
     assert told(asked) == ("phase2_failed", False)
@@ -383,16 +384,15 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_changes(
 ) -> None:
     share = manila.create("papers", ALPHA)
     manila.api.shares.reset_state(share, "error")
-    server = {"share": None, "share_server": "nope"}
     world = manila.snapshot_of_world()
     expected = [
         (repair("nope"), "no share with the name or ID 'nope'"),
         (repair(share, share_server="nope"), "mutually exclusive"),
-        (repair(share, share=None), "one of the following is required"),
-        (repair(share, **server, good_copy="destination"), "of share servers only the source"),
-        (repair(share, share=None, host="alpha"), "is no place"),
+        (repair(None), "one of the following is required"),
+        (repair(None, share_server="nope", good_copy="destination"), "of share servers only the"),
+        (repair(None, host="alpha"), "is no place"),
         (
-            repair(share, share=None, host="sandbox@alpha", state="repaired"),
+            repair(None, host="sandbox@alpha", state="repaired"),
             "only one share or share server at a time",
         ),
         (repair(share, poll_interval=0), "more than 0 seconds"),

@@ -337,6 +337,11 @@ ACTIONS = [
         "/share_instances/i1/action",
     ),
     (
+        lambda cloud: cloud.reset_status("snapshot_instance", "y1", "available"),
+        "POST",
+        "/snapshot-instances/y1/action",
+    ),
+    (
         lambda cloud: cloud.reset_status("snapshot", "x1", "available"),
         "POST",
         "/snapshots/x1/action",
@@ -452,6 +457,12 @@ def test_the_end_of_a_cordon(session):
     session.expect("PUT", "/services/enable", {})
     open_door(session).enable_service("node@old")
     assert session.sent[0].body == {"host": "node@old", "binary": "manila-share"}
+
+
+def test_the_copies_of_a_snapshot(session):
+    found = {"snapshot_instances": [{"id": "y1", "snapshot_id": "x1"}, {"id": "y2"}]}
+    session.expect("GET", "/snapshot-instances?snapshot_id=x1", found)
+    assert open_door(session).snapshot_instances("x1") == ["y1", "y2"]
 
 
 # -- progress --------------------------------------------------------------------------------
