@@ -35,21 +35,21 @@ def readable(value: object) -> str:
     return _UNREADABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", str(value))
 
 
-def tag(name: str, /, *children: Child, **attributes: str | int | bool | None) -> Markup:
+def tag(element: str, /, *children: Child, **attributes: str | int | bool | None) -> Markup:
     """An element.  Text in it and its attributes is escaped; None is left out.
 
     ``class_`` is the attribute ``class``, ``aria_label`` is ``aria-label``; True is one without a value.
     """
-    parts = [f"<{name}"]
+    parts = [f"<{element}"]
     for key, value in attributes.items():
         if value is not None and value is not False:
             parts.append(f" {key.rstrip('_').replace('_', '-')}")
             if value is not True:
                 parts.append(f'="{escape(readable(value))}"')
     parts.append(">")
-    if name not in _VOID:
+    if element not in _VOID:
         parts += [_inside(child) for child in children]
-        parts.append(f"</{name}>")
+        parts.append(f"</{element}>")
     return Markup("".join(parts))
 
 

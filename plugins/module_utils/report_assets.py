@@ -130,7 +130,7 @@ tbody tr { border-top: 1px solid var(--faint); }
 #migrations tbody { content-visibility: auto; contain-intrinsic-size: auto 92px; }
 #migrations tr {
   display: grid;
-  grid-template-columns: 6.4rem minmax(0, 25fr) 5.4rem minmax(0, 19fr) 5.4rem 4.4rem minmax(0, 27fr);
+  grid-template-columns: 7.4rem minmax(0, 25fr) 5.4rem minmax(0, 19fr) 5.4rem 4.4rem minmax(0, 27fr);
 }
 #migrations td.num { white-space: nowrap; }
 .exports > span { display: grid; grid-template-columns: 1.9rem 1fr; margin-bottom: .15rem; }
@@ -252,6 +252,7 @@ footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
     --badbg: #fff; --goodbg: #fff; --openbg: #fff;
   }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  html { font-size: 12px; }
   body { padding: 0; max-width: none; font-size: 9.5pt; }
   section { border: 0; padding: 0; margin: 0 0 1.2rem; }
   h2, h3 { break-after: avoid; }
@@ -263,7 +264,7 @@ footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; }
   #timeline li { height: 15px; content-visibility: visible; }
   .axis { position: static; }
   #migrations tbody { content-visibility: visible; }
-  #migrations tr { padding: 0; font-size: 8.5pt; }
+  #migrations tr { font-size: 8.5pt; }
   #migrations th, #migrations td { padding: .25rem .4rem; }
   .b { top: 3px; height: 8px; }
   .cutover { top: 1px; height: 13px; }

@@ -336,12 +336,12 @@ def _kinds(migrations: Sequence[Entry], shares: int) -> str:
 
 
 def _outcome(counts: Mapping[str, int]) -> Markup | None:
-    """One bar of all migrations, its parts labelled beneath."""
+    """One strip of all migrations, its parts labelled beneath."""
     total = sum(counts.values())
     if not total:
         return None
     there = [(state, count) for state, count in counts.items() if count][::-1]
-    bar = [tag("i", class_=f"p-{state}", style=f"flex-grow:{count}") for state, count in there]
+    strip = [tag("i", class_=f"p-{state}", style=f"flex-grow:{count}") for state, count in there]
     key = [
         tag(
             "li",
@@ -351,7 +351,7 @@ def _outcome(counts: Mapping[str, int]) -> Markup | None:
         for state, count in there
     ]
     return tag(
-        "div", tag("div", bar, class_="stack", aria_hidden="true"), tag("ul", key, class_="key")
+        "div", tag("div", strip, class_="stack", aria_hidden="true"), tag("ul", key, class_="key")
     )
 
 
@@ -572,7 +572,7 @@ def _fill(class_: str, when: str, percent: Any) -> Markup:
     if not isinstance(percent, (int, float)):
         return tag("div", tag("span", f"{when}: not known", class_="soft"), class_="fill")
     width = max(0.0, min(100.0, float(percent)))
-    bar = tag(
+    strip = tag(
         "i",
         tag("i", class_=class_, style=f"width:{width:.1f}%"),
         class_="track",
@@ -580,7 +580,7 @@ def _fill(class_: str, when: str, percent: Any) -> Markup:
     )
     return tag(
         "div",
-        bar,
+        strip,
         tag("span", tag("span", f"{when} ", class_="hidden"), f"{percent:.0f} %", class_="num"),
         class_="fill",
     )
@@ -702,9 +702,9 @@ def _timeline(report: Entry, migrations: Sequence[Entry]) -> Markup | None:
         return None
     ways.sort(key=lambda way: (way[2][0].begin, way[0]))
     begin = min(bars[0].begin for _index, _record, bars in ways)
-    end = max(bar.end for _index, _record, bars in ways for bar in bars)
+    end = max(strip.end for _index, _record, bars in ways for strip in bars)
     axis = Axis(begin, max(end, begin + 1))
-    classes = {_class(bar, one) for _index, one, bars in ways for bar in bars}
+    classes = {_class(strip, one) for _index, one, bars in ways for strip in bars}
     legend = [
         tag("li", tag("i", class_=f"swatch b {class_}", aria_hidden="true"), text)
         for class_, text in _LEGEND
@@ -737,28 +737,28 @@ def _timeline(report: Entry, migrations: Sequence[Entry]) -> Markup | None:
     )
 
 
-def _class(bar: Bar, record: Entry) -> str:
+def _class(strip: Bar, record: Entry) -> str:
     """Whether clients can only read in it: the Data Service copies what nobody writes to."""
     return (
-        f"{bar.what} read"
-        if record.get("mechanism") == HOST and bar.what in ("copy", "wait")
-        else bar.what
+        f"{strip.what} read"
+        if record.get("mechanism") == HOST and strip.what in ("copy", "wait")
+        else strip.what
     )
 
 
 def _way(index: int, record: Entry, bars: Sequence[Bar], axis: Axis) -> Markup:
     parts: list[Child] = []
     said = []
-    for bar in bars:
-        left, right = axis.at(bar.begin), axis.at(bar.end)
+    for strip in bars:
+        left, right = axis.at(strip.begin), axis.at(strip.end)
         parts.append(
             tag(
                 "i",
-                class_=f"b {_class(bar, record)}",
+                class_=f"b {_class(strip, record)}",
                 style=f"left:{left:.2f}%;width:{right - left:.2f}%",
             )
         )
-        said.append(f"{_BARS[bar.what]} {_span(bar.begin, bar.end)}")
+        said.append(f"{_BARS[strip.what]} {_span(strip.begin, strip.end)}")
     state = state_of(record)
     if state in ("failed", "cancelled"):
         parts.append(
