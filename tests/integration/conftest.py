@@ -87,6 +87,17 @@ class Manila:
         more = {"disable_reason": reason} if self.keeps_reasons else {}
         self.api.services.disable(host, "manila-share", **more)
 
+    def stop(self, name: str) -> None:
+        """Stop a service and wait until Manila knows: 15 only misses its heartbeats after a while."""
+        sandbox("stop", name)
+        binary, _at, backend = name.partition("@")
+        wait_for(
+            lambda: any(
+                one.binary == binary and one.host.endswith(backend) and one.state != "up"
+                for one in self.api.services.list()
+            )
+        )
+
     def create(self, name: str, pool: str, size: int = 1, share_type: str = "standard") -> str:
         """Make a share in a pool; with a rule, as clients need one."""
         return self.create_all([name], pool, size, share_type)[0]

@@ -161,7 +161,7 @@ def test_services_that_are_needed(manila: Manila, ansible: Ansible) -> None:
     manila.api.services.disable("sandbox@gamma", "manila-share")
     manila.api.services.disable("sandbox@alpha", "manila-share")
     forced = {"force_host_assisted_migration": True}
-    sandbox("stop", "manila-data")
+    manila.stop("manila-data")
     try:
         without, refused, disabled = ansible.tasks(
             check(share=share, destination_pool=BETA),
@@ -175,7 +175,7 @@ def test_services_that_are_needed(manila: Manila, ansible: Ansible) -> None:
     assert refused["failed"] and "manila-data" in refused["msg"]
     assert codes(disabled, "driver_assisted") == {"service_disabled"}
     assert not starts(manila, share, GAMMA)
-    sandbox("stop", "manila-share@alpha")
+    manila.stop("manila-share@alpha")
     try:
         dead, refused = ansible.tasks(
             check(share=share, destination_pool=BETA), migrate(share=share, destination_pool=BETA)
