@@ -51,11 +51,15 @@ def complete(result: Mapping[str, Any], plan: Mapping[str, Any], written_at: str
 
 
 def _with_plan(record: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
-    """A record, with what the plan adds: project, share type, options, the shares of a server."""
-    shares = {one["id"]: one for one in planned.get("shares") or []}
+    """A record, with what the plan adds: project, share type, options, the shares of a server.
+
+    Each has its exports, if only none: those who move clients look for them everywhere.
+    """
+    none: dict[str, list[str]] = {"export_locations_before": [], "export_locations_after": []}
+    shares = {one["id"]: {**none, **one} for one in planned.get("shares") or []}
     for one in record.get("shares") or []:
-        shares[one["id"]] = {**shares.get(one["id"], {}), **one}
-    return {**planned, **record, "shares": list(shares.values())}
+        shares[one["id"]] = {**none, **shares.get(one["id"], {}), **one}
+    return {**none, **planned, **record, "shares": list(shares.values())}
 
 
 def as_files(report: Mapping[str, Any]) -> dict[str, str]:
@@ -85,11 +89,11 @@ def mounted(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def client_mounts(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Where clients find their shares now, for the role client_mounts: all whose exports are known."""
+    """Where clients find what was moved, as the role client_mounts takes it to mount it."""
     return [
         {name: one[name] for name in ("id", "name", "before", "after")}
         for one in mounted(report)
-        if one["before"]
+        if one["before"] and one["after"]
     ]
 
 
