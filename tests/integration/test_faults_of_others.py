@@ -49,6 +49,7 @@ def test_two_at_once(
     "a second run starts while the first is in its cutovers",
     "everything is moved, completed once",
 )
+@pytest.mark.needs_api("2.83")
 def test_second_in_the_cutover(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
     sandbox("speed", "--complete-seconds", "600")
     shares = manila.create_all(["one", "two"], ALPHA)

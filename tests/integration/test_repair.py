@@ -238,13 +238,13 @@ def test_manila_share_dies_at_the_start_of_a_driver(manila: Manila, ansible: Ans
 
 def test_services_that_are_waited_for(manila: Manila, ansible: Ansible) -> None:
     share, files = manila.create("papers", ALPHA), manila.create("files", FILES1, 1, "files")
-    sandbox("stop", "manila-scheduler")
+    manila.stop("manila-scheduler")
     manila.start(share, GAMMA)
     asked = ansible.tasks(repair(share, state="repaired", patience=0)).last
     assert told(asked) == ("service_down", True) and not asked["changed"]
     sandbox("start", "manila-scheduler")
     manila.await_task_state(share, "migration_driver_phase1_done")
-    sandbox("stop", "manila-data")
+    manila.stop("manila-data")
     manila.api.shares.migration_start(files, FILES2, True, False, False, False, False)
     wait_for(lambda: "migrating_to" in [one.status for one in manila.instances(files)])
     copied, waiting = ansible.tasks(
