@@ -153,15 +153,30 @@ def _why(record: Mapping[str, Any]) -> str:
     return f"{waiting['code']}: {waiting['message']}{since}"
 
 
-def plan_lines(plan: Mapping[str, Any]) -> list[str]:
-    """A plan as text: moves, what can't move and why, warnings, pools before and after."""
+def open_lines(records: Sequence[Mapping[str, Any]], rows: int = 20) -> list[str]:
+    """The same of what is not where it shall be, failures first; of the others only how many."""
+    failed = [one for one in records if one["error"]]
+    waiting = [one for one in records if one["waiting_for"] and not one["error"]]
+    done = Counter(one["phase"] for one in records if not (one["error"] or one["waiting_for"]))
+    listed = failed + waiting
+    lines = migration_lines(listed[:rows]) if listed else []
+    if len(listed) > rows:
+        lines.append(f"and {len(listed) - rows} more, see the report")
+    return lines + [f"{count} {phase}" for phase, count in sorted(done.items())]
+
+
+def plan_lines(plan: Mapping[str, Any], rows: int = 200) -> list[str]:
+    """A plan as text: moves, what can't move and why, warnings, pools before and after.
+
+    Of more than ``rows`` migrations the others are only counted: the JSON has them all.
+    """
     moves = plan["migrations"]
     lines = [_headline(plan)]
     lines += [f"emptied: {', '.join(plan['emptied'])}"] if plan["emptied"] else []
     counts = Counter((one["source"], one["destination"]) for one in moves)
     lines += [f"  {count} x {source} -> {to}" for (source, to), count in sorted(counts.items())]
     if moves:
-        rows = [
+        listed = [
             (
                 called(one),
                 f"{one['size_gb']} GiB",
@@ -171,20 +186,20 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
                 one["phase"],
                 _detail(one),
             )
-            for one in moves[:_ROWS]
+            for one in moves[:rows]
         ]
-        lines += _indent(_table([("what", "size", "from", "to", "by", "state", ""), *rows]))
-    if len(moves) > _ROWS:
-        lines.append(f"  and {len(moves) - _ROWS} more, the smaller ones")
+        lines += _indent(_table([("what", "size", "from", "to", "by", "state", ""), *listed]))
+    if len(moves) > rows:
+        lines.append(f"  and {len(moves) - rows} more, which come later")
     if plan["unplaced"]:
         lines.append(f"{len(plan['unplaced'])} can't move:")
         alike: dict[str, list[str]] = {}
         for one in plan["unplaced"]:
             reasons = "; ".join(reason["message"] for reason in one["reasons"])
             alike.setdefault(reasons, []).append(called(one))
-        lines += [f"  {_names(names)}: {reasons}" for reasons, names in alike.items()]
+        lines += [f"  {_names(names, rows)}: {reasons}" for reasons, names in alike.items()]
     if plan["excluded"]:
-        lines.append(f"left out as asked: {_names(list(map(called, plan['excluded'])))}")
+        lines.append(f"left out as asked: {_names(list(map(called, plan['excluded'])), rows)}")
     for one in plan.get("differences", ()):
         lines.append(f"different from the plan file: {one['message']}")
     lines += [f"warning: {one['message']}" for one in plan["warnings"]]
@@ -205,10 +220,6 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
         )
     )
     return lines
-
-
-_ROWS = 200
-"""How many migrations are listed before the others are only counted: the JSON has them all."""
 
 
 def _headline(plan: Mapping[str, Any]) -> str:
@@ -258,10 +269,10 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes else f"{rest} s"
 
 
-def _names(names: Sequence[str]) -> str:
+def _names(names: Sequence[str], most: int) -> str:
     """All of them, as long as that can be read."""
-    more = f" and {len(names) - _ROWS} more" if len(names) > _ROWS else ""
-    return ", ".join(names[:_ROWS]) + more
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _bar(percent: float | None) -> str:

@@ -182,6 +182,11 @@ text:
   type: list
   elements: str
   returned: unless an argument was wrong
+brief:
+  description: The same, with a line only for what failed or waits, and how many are where they shall be.
+  type: list
+  elements: str
+  returned: unless an argument was wrong
 summary:
   description: How many are C(copied), C(completed), C(failed), C(cancelled), or C(waiting) without a result, of C(total).
   type: dict
@@ -212,6 +217,7 @@ from ansible_collections.manila.migration.plugins.module_utils.report import (
     Progress,
     measured_rate,
     migration_lines,
+    open_lines,
 )
 from ansible_collections.manila.migration.plugins.module_utils.runner import (
     Abandoned,
@@ -357,6 +363,7 @@ class EvacuationModule(MigrationModule):
             changed=runner.changed,
             migrations=records,
             text=migration_lines(records),
+            brief=open_lines(records),
             summary=summarize(runner.plan, runner.memory),
             rate=measured_rate(runner.plan, runner.memory),
         )

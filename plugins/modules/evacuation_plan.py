@@ -304,6 +304,11 @@ text:
   type: list
   elements: str
   returned: success
+brief:
+  description: The same with the first ten migrations only.
+  type: list
+  elements: str
+  returned: success
 services:
   description: The manila-share services of the source, each with C(host), C(status), C(alive) and C(disabled_reason).
   type: list
@@ -442,7 +447,8 @@ class EvacuationPlanModule(MigrationModule):
             except ValueError as error:
                 self.refuse(f"baseline: {error}")
         self.results["plan"] = plan
-        self.results["text"] = plan_lines(self.results["plan"])
+        self.results["text"] = plan_lines(plan)
+        self.results["brief"] = plan_lines(plan, rows=10)
         backends = {backend_of(place) for place in request.places}
         self.results["services"] = [
             _as_dict(service)

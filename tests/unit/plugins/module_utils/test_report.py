@@ -18,6 +18,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import Re
 from ansible_collections.manila.migration.plugins.module_utils.report import (
     Progress,
     migration_lines,
+    open_lines,
     plan_lines,
 )
 from ansible_collections.manila.migration.plugins.module_utils.request import Pace
@@ -122,7 +123,7 @@ def test_how_long_it_takes_at_least(rate, time):
 def test_only_so_many_moves_are_listed():
     shares = [share(number, 1) for number in range(1, 206)]
     text = lines(world(shares, [pool(OLD, 300, 0), pool(ONE, 300, 300)]))
-    assert "  and 5 more, the smaller ones" in text
+    assert "  and 5 more, which come later" in text
 
 
 def test_what_a_rebalance_costs_and_brings():
@@ -195,3 +196,21 @@ def test_the_table_has_what_works():
     plan, memory = tracks(a=Track(phase="copying", progress=40), b=Track(waiting_for=SLOT))
     (row,) = Progress().table(plan, memory)
     assert row.split() == ["a", "100", "GiB", "copying", "40", "%", "n@old#p", "->", "n@new#p"]
+
+
+def test_what_is_done_is_only_counted():
+    plan, memory = tracks(
+        a=Track(phase="completed", outcome="reached"),
+        b=Track(phase="completed", outcome="reached"),
+        c=Track(waiting_for=SLOT),
+        d=Track(phase="failed", outcome="failed", error="It failed."),
+    )
+    records = [as_record(one, memory.tracks[one.id]) for one in plan]
+    found = [" ".join(line.split()) for line in open_lines(records)]
+    assert found == [
+        "d 100 GiB failed n@old#p -> n@new#p It failed.",
+        "c 100 GiB idle n@old#p -> n@new#p slot: 5 migrations are at work",
+        "2 completed",
+    ]
+    assert open_lines(records, 1)[1:] == ["and 1 more, see the report", "2 completed"]
+    assert open_lines([]) == []
