@@ -239,7 +239,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.manila.migration.plugins.module_utils import mounts as logic
 
-FOUND, UNMOUNTED, MOUNTED, RESTORED = "found", "unmounted", "mounted", "restored"
+FOUND = "found"
+UNMOUNTED = "unmounted"
+MOUNTED = "mounted"
+RESTORED = "restored"
 GRACE = 5  # seconds: until SIGKILL, for a mount of FUSE to appear, and for a name to be looked up
 UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
 
