@@ -772,6 +772,10 @@ class Cloud:
         }
         return managers[kind]
 
+    def allow(self, share_id: str, access_type: str, access_to: str, level: str) -> None:
+        """Give a share an access rule.  Raises Refused or Unknown."""
+        self._act(lambda: self._client.shares.allow(share_id, access_type, access_to, level))
+
     def deny(self, share_id: str, rule_id: str) -> None:
         """Take an access rule away from a share.  Raises Refused or Unknown."""
         self._act(lambda: self._client.shares.deny(share_id, rule_id))

@@ -50,6 +50,7 @@ RESET_TASK_STATE = "reset_task_state"
 CANCEL = "cancel"
 DELETE = "delete"
 DENY = "deny"
+ALLOW = "allow"
 ASK = "ask"
 RECORD = "record"
 
@@ -81,6 +82,10 @@ class Step:
             return f"{'force-delete' if self.kind == SHARE_INSTANCE else 'delete'} {what}"
         if self.verb == DENY:
             return f"deny {what} of share {self.value}"
+        if self.verb == ALLOW:
+            return (
+                f"allow {self.value} to {what} again, if that access rule has gone with an instance"
+            )
         if self.verb == ASK:
             return f"ask manila-data whether it copies {what}, and go on only if it says no"
         if self.verb == RECORD:

@@ -21,6 +21,7 @@ from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.diagnosis import (
     ACCESS_RULE,
+    ALLOW,
     ASK,
     CANCEL,
     DELETE,
@@ -903,6 +904,12 @@ def _take(scene: ShareScene, keep: Instance, drop: Instance) -> list[Step]:
         *_snapshots(scene, "migrating", _COPY, "error"),
         _reset(scene, None),
         Step(DELETE, SHARE_INSTANCE, drop.id),
+        # Rules belong to instances: what was not copied to this one goes with the other one.
+        *(
+            Step(ALLOW, SHARE, scene.share.id, f"{one.access_type} {one.level} {one.access_to}")
+            for one in scene.rules
+            if one.access_to not in scene.access_to
+        ),
     ]
 
 

@@ -195,6 +195,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     ASK,
     CANCEL,
     DELETE,
+    ALLOW,
     DENY,
     RECORD,
     RESET_STATUS,
@@ -221,6 +222,9 @@ from ansible_collections.manila.migration.plugins.module_utils.share_diagnosis i
     suspects,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import SHARE, SHARE_SERVER
+
+_ALLOWED = 300
+"""For so many seconds the removal of an instance is waited for."""
 
 _ASKED = 4
 """How often manila-data is asked: of two processes under one name, RabbitMQ asks them in turn."""
@@ -464,6 +468,8 @@ def _take(cloud: Cloud, step: Step, subject: Subject) -> None:
         except Refused as error:
             if error.status_code != 404:
                 raise
+    elif step.verb == ALLOW:
+        _allow(cloud, step)
     elif step.verb == RECORD:
         cloud.record_interruption(step.id, step.value or "")
     elif step.verb == RESET_STATUS and (step.kind, subject.kind) == (SNAPSHOT, SHARE):
@@ -474,6 +480,21 @@ def _take(cloud: Cloud, step: Step, subject: Subject) -> None:
         cloud.reset_status(step.kind, step.id, step.value or "")
     elif step.verb == RESET_TASK_STATE:
         cloud.reset_task_state(step.kind, step.id, step.value)
+
+
+def _allow(cloud: Cloud, step: Step) -> None:
+    """Give an access rule back that went with an instance, once that is gone.
+
+    Until then Manila refuses rules (share/api.py, allow_access()).
+    """
+    access_type, level, access_to = (step.value or "").split(" ", 2)
+    for _number in range(_ALLOWED):
+        if len(cloud.instances_of(step.id)) == 1:
+            break
+        time.sleep(1)
+    held = {(one.access_type, one.access_to) for one in cloud.access_rules(step.id)}
+    if (access_type, access_to) not in held:
+        cloud.allow(step.id, access_type, access_to, level)
 
 
 def _remove(cloud: Cloud, step: Step, subject: Subject) -> None:

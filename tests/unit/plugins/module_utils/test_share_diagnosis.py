@@ -119,6 +119,7 @@ def delete(number: int) -> str:
     return f"force-delete share instance i{number}"
 
 
+ALLOWED = "allow ip rw 192.0.2.10 to share s again, if that access rule has gone with an instance"
 ASKED = "ask manila-data whether it copies share s, and go on only if it says no"
 CANCELLED = "cancel the migration of share s"
 RECORDED = "write into the metadata of share s that its copy i1 was interrupted"
@@ -337,7 +338,7 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
             moving("migration_completing", read_only=True, good_copy="destination"),
             LATER,
             "cutover_halted",
-            [instance(1, "available"), task(None), delete(0)],
+            [instance(1, "available"), task(None), delete(0), ALLOWED],
             False,
         ),
         (scene("error", "migration_error", "error", "error"), NOW, "running", [], True),
@@ -350,6 +351,7 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
                 "reset the status of snapshot x to 'available'",
                 task(None),
                 delete(1),
+                ALLOWED,
             ],
             False,
         ),
@@ -357,7 +359,7 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
             scene("error", "migration_error", "error", "error", good_copy="destination"),
             LATER,
             "phase2_failed",
-            [instance(1, "available"), task(None), delete(0)],
+            [instance(1, "available"), task(None), delete(0), ALLOWED],
             False,
         ),
         # Two instances, one in use.
