@@ -192,10 +192,10 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Unknown,
 )
 from ansible_collections.manila.migration.plugins.module_utils.diagnosis import (
+    ALLOW,
     ASK,
     CANCEL,
     DELETE,
-    ALLOW,
     DENY,
     RECORD,
     RESET_STATUS,
