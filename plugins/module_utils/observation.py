@@ -240,8 +240,8 @@ def _step(old: Instance, new: Instance) -> str:
     """What a migration from one replica to another is at: a name of ``REPLICA_STATES``."""
     if new.status == "deleting":
         return "replica_cancelling"
-    if new.status == "replication_change":
-        return "replica_promoting"
+    if "replication_change" in (old.status, new.status):
+        return "replica_promoting"  # the old one too: somebody may take the promotion back
     if new.replica_state == ACTIVE and new.status == "available":
         return "replica_removing" if old.status == "deleting" else PROMOTED
     leads = old.replica_state == ACTIVE

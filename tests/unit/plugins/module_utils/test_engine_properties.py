@@ -199,7 +199,7 @@ class World:
                 manila.add(other, pool, driver_assisted=rng.random() < 0.5)
             manila.at(rng.uniform(0, 1200), _attempt(manila, "start", other, rng.choice(POOLS)))
             manila.at(rng.uniform(600, 3000), _attempt(manila, "complete", other))
-        for fault in self.faults & (FOREIGN | AWAY):
+        for fault in sorted(self.faults & (FOREIGN | AWAY)):
             for _unused in range(3):
                 manila.at(rng.uniform(0, 2400), _deed(manila, fault, rng))
         # A little before, so that things that were met are older than the run.

@@ -32,7 +32,8 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.test_e
 HISTORIES = int(100_000 * TIMES)
 CHUNK = 1_000
 
-_FAULTS = sorted(FAULTS)
+_FAULTS = sorted(frozenset(FAULTS) - FOREIGN)
+"""Races with other people Hypothesis draws: of these some are lost, whoever is careful."""
 _SHARES, _SERVERS, _REPLICAS = ALL
 
 
@@ -43,7 +44,7 @@ def draw(rng: random.Random) -> World:
     )
     faults = frozenset(rng.sample(_FAULTS, rng.choice((0, 1, 1, 2, 3))))
     if rng.random() < 0.3:
-        faults = rng.choice(TOGETHER)
+        faults = rng.choice(TOGETHER) - FOREIGN
     return World(
         shares=tuple(
             (rng.choice(_SHARES), rng.random() < 0.5, rng.randrange(len(POOLS)))
@@ -63,8 +64,7 @@ def draw(rng: random.Random) -> World:
         # Of one that somebody started twice, only one of the two destinations is counted.
         others=0 if "double_start" in faults else rng.choice((0, 0, 1)),
         seed=rng.getrandbits(32),
-        # Manila gives no means against what others do between a look and a deed.
-        latency=0.0 if faults & FOREIGN else rng.choice((0.0, 0.0, 2.0)),
+        latency=rng.choice((0.0, 0.0, 2.0)),
         window=rng.choice((None, None, (0, 1), (1, 2))),
         interval=rng.choice((60.0, 90.0, 180.0)),
         grace=10.0,
