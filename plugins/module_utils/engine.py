@@ -1068,7 +1068,8 @@ class _Groups:
 def _goes_along(track: Track) -> bool:
     """Whether a member of a group could be cut over now, or is."""
     ready = track.want == COMPLETE or track.phase in (COMPLETING, COMPLETED)
-    return ready or COMPLETE in track.sent or track.outcome == REACHED
+    sent = COMPLETE in track.sent and track.phase != STUCK
+    return ready or sent or track.outcome == REACHED
 
 
 def _few(names: Sequence[str]) -> str:
