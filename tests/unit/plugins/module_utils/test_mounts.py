@@ -221,7 +221,7 @@ UUID=0d8c4f1e-0000  /  ext4  errors=remount-ro  0  1
 192.0.2.10:/shares/a	/srv/projects/	nfs4	rw,_netdev,nofail	0 0	# the projects
 #192.0.2.10:/shares/a	/srv/old	nfs	defaults	0 0
 filer:/shares/a/b\040c   /srv/with\040blank nfs ro
-//filer/office /srv/office cifs credentials=/root/office,password=hunter2 0 0
+//filer/office /srv/office cifs credentials=/etc/office,password=hunter2 0 0
 filer:/shares/z /srv/elsewhere nfs defaults 0 0
 192.0.2.10:/shares/a/later /srv/later nfs noauto 0 0"""
 LINES = mounts.parse_fstab(FSTAB)
@@ -233,7 +233,7 @@ def test_mounts_of_shares_are_found_with_what_mounts_them_again() -> None:
     assert told == [
         ("/srv/projects", "192.0.2.10:/shares/a", "rw,_netdev,nofail"),
         ("/srv/with blank", "192.0.2.10:/shares/a/b c", "ro"),
-        ("/srv/office", "//192.0.2.10/Office", "credentials=/root/office,password=hunter2"),
+        ("/srv/office", "//192.0.2.10/Office", "credentials=/etc/office,password=hunter2"),
         ("/srv/minutes", "/srv/office/minutes", "bind,ro"),
     ]
     assert [one.entry.bind for one in certain] == [False, False, False, True]
@@ -338,7 +338,7 @@ def test_mounts_of_other_namespaces(propagation: tuple[str, ...], expected: bool
         ("smb3", "rw,username=me", True),
         ("cifs", "rw,sec=krb5i", False),
         ("cifs", "rw,sec=none", False),
-        ("cifs", "credentials=/root/x", False),
+        ("cifs", "credentials=/etc/x", False),
         ("cifs", "guest", False),
         ("nfs4", "rw", False),
     ],
@@ -355,7 +355,7 @@ def test_commas_between_quotes_are_part_of_an_option() -> None:
 def test_no_password_is_shown() -> None:
     shown = mounts.mask(FSTAB + "\n//h/s /x cifs pass=a,PASSWORD=b,password2=c,secret=d==")
     assert not {"hunter2", "=a", "=b", "=c", "=d"} & set(shown.replace(",", " ").split())
-    assert "hunter2" not in shown and "credentials=/root/office" in shown
+    assert "hunter2" not in shown and "credentials=/etc/office" in shown
 
 
 def test_mapped_files() -> None:
