@@ -1334,7 +1334,8 @@ def after(
                 reason = Reason("settling", f"it {what}, but {message}")
                 track = _waits(replace(track, held=held), reason, held[1])
     elif action.verb == RECORD:
-        track = replace(track, look=True, recorded=not track.recorded)
+        done = outcome == ACCEPTED
+        track = replace(track, look=True, recorded=track.recorded != done)
     elif outcome == REFUSED:
         what = "remove the source" if action.verb == REMOVE else f"{action.verb} the migration"
         track = _fail(track, f"Manila refused to {what} of {label}: {message}")

@@ -265,6 +265,7 @@ plan:
           with C(shares) a list of what is on it, each with C(id), C(name), C(size_gb), C(source) and C(destination).
           These are pools, the destination the one where the share is expected if the driver does
           what is likely, or V(null).
+        - C(group) is the cutover group, empty for none, C(group_missing) what keeps it from being cut over.
         - C(delete_snapshots) of a share are those of O(delete_snapshots) that it has, each with C(id) and C(name).
       type: list
       elements: dict

@@ -1448,3 +1448,12 @@ def test_the_record_of_an_older_copy_hinders_nothing():
     loop.manila.shares["s0"].recorded = "an-older-instance"
     assert ends(loop) == (REACHED, "")
     assert loop.manila.shares["s0"].recorded == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "recorded"), [(ACCEPTED, True), (REFUSED, False), (UNKNOWN, False)]
+)
+def test_only_what_was_written_down_counts_as_written(outcome, recorded):
+    track = told(engine.RECORD, outcome, Track(seen=True, phase=COPIED, tainted=True))
+    assert (track.recorded, track.outcome, track.sent) == (recorded, None, {})
+    assert told(engine.RECORD, ACCEPTED, replace(track, recorded=True)).recorded is False
