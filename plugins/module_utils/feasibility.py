@@ -20,7 +20,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from ansible_collections.manila.migration.plugins.module_utils.affinity import (
@@ -286,6 +286,8 @@ def _demands(options: Options) -> list[str]:
     return [name for name in _DEMANDS if getattr(options, name)]
 
 
+# Few options are asked about for many shares: their answers are kept.
+@cache
 def mechanisms(options: Options) -> tuple[str, ...]:
     """What Manila would try, in this order: share/manager.py, migration_start()."""
     if options.force_host_assisted_migration:
@@ -319,25 +321,26 @@ def options_conflict(options: Options) -> Reason | None:
     )
 
 
-def _option_blockers(options: Options, mechanism: str) -> list[Reason]:
+@cache
+def _option_blockers(options: Options, mechanism: str) -> tuple[Reason, ...]:
     """What is asked for against what a mechanism can do: share/api.py, share/manager.py."""
     conflict = options_conflict(options)
     if conflict:
-        return [conflict]
+        return (conflict,)
     if mechanism not in mechanisms(options):
         if mechanism == DRIVER:
-            return [
+            return (
                 Reason(
                     "host_forced", "force_host_assisted_migration is asked for: no driver is asked"
-                )
-            ]
-        return [
+                ),
+            )
+        return (
             Reason(
                 "driver_only",
                 f"{', '.join(_demands(options))}: asked for, and only drivers can promise that",
-            )
-        ]
-    return []
+            ),
+        )
+    return ()
 
 
 def data_service_blockers(inventory: Inventory) -> list[Reason]:
@@ -483,7 +486,8 @@ def _share_blockers(
     found += _snapshot_blockers(snapshots, mechanism)
     if mechanism == HOST and share.protocol.upper() in CANT_COPY:
         found.append(Reason("data_access", CANT_COPY[share.protocol.upper()]))
-    return found + _option_blockers(options, mechanism) + _type_blockers(share, options, share_type)
+    found += _option_blockers(options, mechanism)
+    return found + _type_blockers(share, options, share_type)
 
 
 def _snapshot_blockers(snapshots: Sequence[Snapshot], mechanism: str) -> list[Reason]:
@@ -570,23 +574,29 @@ def warnings(share: Share, snapshots: Sequence[Snapshot], options: Options) -> l
     return found
 
 
+@cache
+def _disturbance(options: Options, ways: tuple[str, ...]) -> tuple[Reason, ...]:
+    """What clients may notice while a share is copied in one of these ways."""
+    if DRIVER not in ways:
+        return (Reason("read_only", "clients can only read while manila-data copies"),)
+    if options.writable:
+        return ()
+    # share/manager.py migration_start(): any error of a driver leads to a host-assisted
+    # migration if nothing was asked that only drivers can do.
+    return (
+        Reason(
+            "read_only",
+            "clients can only read during the copy if the driver can't do better"
+            + (" or Manila falls back to a host-assisted migration" if HOST in ways else ""),
+        ),
+    )
+
+
 def _common_warnings(
     share: Share, snapshots: Sequence[Snapshot], options: Options, ways: Sequence[str]
 ) -> list[Reason]:
     """What is to be said of a share that goes one of these ways."""
-    found = []
-    if DRIVER not in ways:
-        found.append(Reason("read_only", "clients can only read while manila-data copies"))
-    elif not options.writable:
-        # share/manager.py migration_start(): any error of a driver leads to a host-assisted
-        # migration if nothing was asked that only drivers can do.
-        found.append(
-            Reason(
-                "read_only",
-                "clients can only read during the copy if the driver can't do better"
-                + (" or Manila falls back to a host-assisted migration" if HOST in ways else ""),
-            )
-        )
+    found = list(_disturbance(options, tuple(ways)))
     if snapshots and DRIVER in ways and not options.preserve_snapshots:
         found.append(
             Reason(

@@ -37,9 +37,6 @@ _SMALL = 60
 _STEPS = 5_000
 """How many times a site is tried before that is given up."""
 
-_LOOKS = 4
-"""How many of the emptiest pools are compared before one that is good enough is taken."""
-
 _ENOUGH = 0.01
 """How much fuller than the next pool is now, as a part of its capacity, is good enough."""
 
@@ -150,28 +147,26 @@ class _Pools:
     def best(self, item: Item, placement: str, taken: Collection[str] = ()) -> Room | None:
         """The pool that is best for one share, and is not ``taken``.
 
-        Exactly so among few pools.  Among many it may be a little fuller than the best one:
-        looking at all of them for each share would take the product of both.
+        It may be a little fuller than the best one: looking at all pools for each share would
+        take the product of both.
         """
         (claim,) = item.claims
         sites, size_gb = item.sites, claim.size_gb
         best: tuple[bool, float, str] | None = None
         packed = placement == PACK
-        looks = 0
         # No pool gets fuller by less than this.
         step = size_gb * (claim.written if claim.thin else 1) / self._largest
         for silent, fill, name in reversed(self.ladder) if packed else self.ladder:
             if best and not best[0]:
-                enough = looks >= _LOOKS and (packed or best[1] - fill <= _ENOUGH)
-                if enough or (not packed and (silent, fill + step) >= best[:2]):
+                if packed or best[1] - fill <= _ENOUGH or (silent, fill + step) >= best[:2]:
                     break
-            room = self.rooms[name]
-            if name not in sites or name in taken or room.holds(claim) < size_gb:
+            if name not in sites or name in taken:
                 continue
-            looks += 1
+            room = self.rooms[name]
             unknown, after = room.fill_with(claim)
             key = (unknown, -after if packed and not unknown else after, name)
-            if best is None or key < best:
+            # Whether there is room takes longer to say than how good it would be.
+            if (best is None or key < best) and room.holds(claim) >= size_gb:
                 best = key
         return self.rooms[best[2]] if best else None
 

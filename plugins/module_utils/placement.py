@@ -72,7 +72,6 @@ from ansible_collections.manila.migration.plugins.module_utils.packing import (
     arrange,
 )
 from ansible_collections.manila.migration.plugins.module_utils.plans import (
-    OPTION_NAMES,
     VERSION,
     forecast,
     traffic,
@@ -314,7 +313,7 @@ class _Planner:
                 planned.append(one.entry(placing))
             elif not self.request.chooses or self.request.agreed:
                 self._cannot(one.subject, self._no_room(one))
-        missing = self._missing_members()
+        missing = self._missing_members() if self.group_of else {}
         for entry in (*self.running, *planned):
             entry["group"] = self.group_of.get(entry["id"], "")
             entry["group_missing"] = missing.get(entry["group"], [])
@@ -431,7 +430,7 @@ class _Planner:
 
     def _leave_incomplete(self, chosen: Chosen) -> bool:
         """Leave out the groups of which somebody can't move; whether there were any."""
-        if self.request.chooses:
+        if self.request.chooses or not self.group_of:
             return False
         for one in self.waiting:
             if one.item.id not in chosen.placings and self.group_of.get(one.item.id):
@@ -524,9 +523,11 @@ class _Planner:
 
         A share that migrates by itself already goes on so.
         """
+        if not self.request.moves_servers:
+            return []
         left_over = not self.scope.takes_from(share.host) and not share.has_replicas
         alone = share.status == MOVING[SHARE] or self._moving(share) is not None
-        if not self.request.moves_servers or alone or left_over:
+        if alone or left_over:
             return []
         if not here:
             return [(share.share_server_id, share.host)] if share.share_server_id else []
@@ -845,7 +846,9 @@ class _Planner:
     def _consider(self, share: Share, several: Sequence[Instance]) -> None:
         case = self._case(share)
         group = case.group
-        kept = [one for one in self.inventory.snapshots(share.id) if one.id not in self.doomed]
+        kept = self.inventory.snapshots(share.id)
+        if self.doomed:
+            kept = [one for one in kept if one.id not in self.doomed]
         reasons = share_blockers(share, several, kept, case.options, case.share_type)
         reasons += self.blocked
         subject = _share_subject(share.id, share)
@@ -937,6 +940,8 @@ class _Planner:
 
     def _moving(self, share: Share) -> Observation | None:
         """A migration of a replica of a share away from the source that is not over."""
+        if not share.metadata:
+            return None
         mark = Mark.of(share.metadata)
         if mark is None or not self.scope.takes_from(mark.source):
             return None
@@ -1131,7 +1136,8 @@ class _Planner:
     ) -> dict[str, Any]:
         snapshots = self.inventory.snapshots(share.id)
         doomed = [one for one in snapshots if one.id in self.doomed and phase == IDLE]
-        found = warnings(share, [one for one in snapshots if one not in doomed], options)
+        kept = [one for one in snapshots if one not in doomed] if doomed else snapshots
+        found = warnings(share, kept, options)
         share_type = self.inventory.share_types.get(share.share_type_id or "")
         return {
             **_share_subject(share.id, share),
@@ -1140,7 +1146,7 @@ class _Planner:
             "destination": destination,
             "phase": phase,
             "share_type": share_type.name if share_type else share.share_type_name,
-            "options": {one: getattr(options, one) for one in OPTION_NAMES},
+            "options": dict(vars(options)),
             "delete_snapshots": [{"id": one.id, "name": one.name} for one in doomed],
             "warnings": [reason.as_dict() for reason in found],
         }
@@ -1164,7 +1170,7 @@ class _Planner:
             "source": server.host,
             "destination": destination,
             "phase": phase,
-            "options": {one: getattr(options, one) for one in OPTION_NAMES},
+            "options": dict(vars(options)),
             "warnings": [reason.as_dict() for reason in found],
             "shares": [
                 {**one, "destination": expected.get(one["id"])} for one in subject["shares"]
