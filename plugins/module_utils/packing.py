@@ -157,9 +157,9 @@ class _Pools:
         # No pool gets fuller by less than this.
         step = size_gb * (claim.written if claim.thin else 1) / self._largest
         for silent, fill, name in reversed(self.ladder) if packed else self.ladder:
-            if best and not best[0]:
-                if packed or best[1] - fill <= _ENOUGH or (silent, fill + step) >= best[:2]:
-                    break
+            near = best and (best[1] - fill <= _ENOUGH or (silent, fill + step) >= best[:2])
+            if best and not best[0] and (packed or near):
+                break
             if name not in sites or name in taken:
                 continue
             room = self.rooms[name]

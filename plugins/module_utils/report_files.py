@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.report_html import page
@@ -64,17 +64,18 @@ def _with_plan(record: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[st
 
 def as_files(report: Mapping[str, Any]) -> dict[str, str]:
     """The text of every file by its name."""
+    moved = [one for one in client_mounts(report.get("migrations") or []) if one["after"]]
     return {
         JSON: json.dumps(report, indent=4, sort_keys=True) + "\n",
         HTML: page(report),
         CSV: exports_csv(report),
-        MOUNTS: json.dumps({"client_mounts_exports": client_mounts(report)}, indent=2) + "\n",
+        MOUNTS: json.dumps({"client_mounts_exports": moved}, indent=2) + "\n",
     }
 
 
-def mounted(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def mounted(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """What clients mount, each a share: those of share servers come in place of the servers."""
-    for one in report.get("migrations") or []:
+    for one in records:
         served = one.get("shares") or []
         for share in served if one.get("kind") == SHARE_SERVER else [one]:
             yield {
@@ -88,12 +89,12 @@ def mounted(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             }
 
 
-def client_mounts(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Where clients find what was moved, as the role client_mounts takes it to mount it."""
+def client_mounts(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What clients have mounted and where it is afterwards, as the role client_mounts takes it."""
     return [
         {name: one[name] for name in ("id", "name", "before", "after")}
-        for one in mounted(report)
-        if one["before"] and one["after"]
+        for one in mounted(records)
+        if one["before"]
     ]
 
 
@@ -102,7 +103,7 @@ def exports_csv(report: Mapping[str, Any]) -> str:
     text = io.StringIO()
     table = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     table.writerow(COLUMNS)
-    for one in mounted(report):
+    for one in mounted(report.get("migrations") or []):
         cells = {**one, "old": " | ".join(one["before"]), "new": " | ".join(one["after"])}
         table.writerow([_harmless(cells[name]) for name in COLUMNS])
     return text.getvalue()

@@ -136,6 +136,11 @@ class Manila:
         self._await_shares(made)
         return str(self.share(made[0]).share_server_id)
 
+    def folder(self, share: str) -> Path:
+        """Where the files of a share of a directory back end are."""
+        exports = self.api.share_export_locations.list(share)
+        return Path(next(one.path for one in exports if one.is_admin_only))
+
     def _await_shares(self, made: list[str]) -> list[str]:
         for share_id in made:
             wait_for(lambda share_id=share_id: self.share(share_id).status == "available")

@@ -186,11 +186,6 @@ def cancel_by_hand(manila: Manila, share: str, task_state: str) -> None:
     wait_for(lambda: len(manila.instances(share)) == 1)
 
 
-def folder_of(manila: Manila, share: str) -> Path:
-    """Where the files of a share of a directory back end are."""
-    return Path(manila.api.share_export_locations.list(share)[0].path)
-
-
 def write_files(folder: Path, count: int) -> dict[str, str]:
     """Fill a share; returns what ``hashes`` will say."""
     for number in range(count):

@@ -400,10 +400,6 @@ def listing(export: Path) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def export_of(manila: Manila, share: str) -> Path:
-    return Path(manila.api.share_export_locations.list(share)[0].path)
-
-
 def test_the_guard(manila: Manila, ansible: Ansible, node: Node) -> None:
     # Restarts take their time: one story, in one node's life.
     before = node.config.read_text()
@@ -433,7 +429,7 @@ def waits_for_a_copy_of_real_files(manila: Manila, ansible: Ansible, node: Node)
     """An evacuation of real files, and in the middle of it a play that changes an option."""
     after = {name: node.pid(name) for name in ("manila-data", "manila-share@files1")}
     share = manila.create("papers", FILES1, 1, "files")
-    source = export_of(manila, share)
+    source = manila.folder(share)
     fill(source)
     gate = Gate(source)
     files = listing(source)
@@ -464,7 +460,7 @@ def waits_for_a_copy_of_real_files(manila: Manila, ansible: Ansible, node: Node)
     (run,) = outcome
     assert run.returncode == 0, run.last
     assert manila.share(share).host.startswith("sandbox@files2")
-    moved = export_of(manila, share)
+    moved = manila.folder(share)
     assert listing(moved) == files and not (moved / "left behind").exists()
     sparse = (moved / "sparse").stat()
     assert sparse.st_size > 64 * 1024 * 1024 > 100 * 512 * sparse.st_blocks
@@ -476,7 +472,7 @@ def without_it_the_copy_breaks_and_can_be_cleaned_up(
 ) -> None:
     changed = {"data_service_data_access_wait_access_rules_timeout": 100}
     share = manila.create("letters", FILES1, 1, "files")
-    source = export_of(manila, share)
+    source = manila.folder(share)
     fill(source)
     gate = Gate(source)
     files = listing(source)
@@ -496,7 +492,7 @@ def without_it_the_copy_breaks_and_can_be_cleaned_up(
 
     # At SIGTERM manila-data may still clean up behind itself; in a crash it does not.
     share = manila.create("diaries", FILES1, 1, "files")
-    source = export_of(manila, share)
+    source = manila.folder(share)
     fill(source)
     gate = Gate(source)
     files = listing(source)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import pytest
 from conftest import ALPHA, FILES1, Ansible, Manila, sandbox, wait_for
 from fault_proxy import Proxy
-from faults import Evacuation, assert_moved, case, folder_of, hashes, write_files
+from faults import Evacuation, assert_moved, case, hashes, write_files
 
 MOVED = "the same command moves everything, once"
 START = "migration_start$"
@@ -166,11 +166,11 @@ def test_killed_again_and_again(manila: Manila, ansible: Ansible, proxy: Proxy) 
 def test_killed_host_assisted(manila: Manila, ansible: Ansible, proxy: Proxy, state: str) -> None:
     sandbox("speed", "--call-seconds", "1")
     share = manila.create("papers", FILES1, 1, "files")
-    before = write_files(folder_of(manila, share), 40)
+    before = write_files(manila.folder(share), 40)
     command = Evacuation(ansible, source="sandbox@files1").begin()
     manila.await_task_state(share, state)
     command.kill()
     command.succeed()
     assert_moved(manila, [share], FILES1)
-    assert hashes(folder_of(manila, share)) == before
+    assert hashes(manila.folder(share)) == before
     assert len(proxy.carried(START)) == len(proxy.carried(COMPLETE)) == 1

@@ -101,8 +101,8 @@ def test_groups_are_cut_over_together_with_tasks_around_them(
     ]
     report = result_of(ansible, run)
     assert report["summary"]["completed"] == 3, report["summary"]
-    assert "stubborn is not cut over, a task before it failed" in report["error"]
-    assert "half is not cut over" in report["error"]
+    assert "The group stubborn: not cut over, as a task before it failed" in report["error"]
+    assert "The group half: not cut over" in report["error"]
     for share in (*web, single):
         assert manila.share(share).host == GAMMA
     for share in (stubborn, *half):

@@ -124,7 +124,7 @@ def test_check_mode_sends_nothing(manila: Manila, ansible: Ansible) -> None:
 
 def test_real_files_host_assisted(manila: Manila, ansible: Ansible) -> None:
     share = manila.create("papers", FILES1, 1, "files")
-    export = Path(manila.api.share_export_locations.list(share)[0].path)
+    export = manila.folder(share)
     (export / "leer").mkdir()
     for number in range(20):
         (export / f"blatt-{number} \N{LATIN SMALL LETTER U WITH DIAERESIS}").write_bytes(
@@ -141,7 +141,7 @@ def test_real_files_host_assisted(manila: Manila, ansible: Ansible) -> None:
     ).last
     assert result["migration"]["phase"] == "completed", result
     assert result["migration"]["mechanism"] == "host"
-    after = Path(manila.api.share_export_locations.list(share)[0].path)
+    after = manila.folder(share)
     assert after != export and _hashes(after) == before
     assert manila.share(share).host == FILES2
     assert manila.rules(share) == [("ip", "192.0.2.10", "rw")]

@@ -249,8 +249,11 @@ class Sandbox:
             self.services.stop(["manila-data"], signal.SIGKILL)
         self.database.empty_manila()
         self.services.unmount_leftovers()
-        for folder in self.paths.shares.glob("*/share-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+        for found in self.paths.shares.glob("*/share-*"):
+            if found.is_dir():
+                shutil.rmtree(found, ignore_errors=True)
+            else:
+                found.unlink(missing_ok=True)
         if not self.services.alive("manila-data"):
             self.services.start("manila-data")
             self.services.wait(["manila-data"])

@@ -305,7 +305,8 @@ class Fill:
                 )
         if self.backend.kind == "directory":
             exports = self.admin.share("GET", f"{path}/export_locations")["export_locations"]
-            write_files(Path(exports[0]["path"]), files, number)
+            (path,) = (one["path"] for one in exports if one["is_admin_only"])
+            write_files(Path(path), files, number)
         elif number % 7 == 5:
             body = {"snapshot": {"share_id": share["id"], "name": f"{share['name']}-snapshot"}}
             self.admin.share("POST", "/snapshots", body)

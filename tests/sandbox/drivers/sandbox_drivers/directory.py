@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A driver whose shares are directories; the export location is the path, so it can be mounted.
+"""A driver whose shares are directories of the machine.
 
-It implements no migration: shares of it are moved by manila-data, which copies real files.
+It implements no migration: shares of it are moved by manila-data, which copies real files.  That
+mounts the path, which only administrators see; clients are told an address with the path, as with
+NFS.  The access rules are written beside the share: whoever serves it to clients obeys them.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -31,8 +34,14 @@ class DirectoryDriver(driver.ShareDriver):
         return Path(self.configuration.sandbox_directory) / f"share-{share['id']}"
 
     def _exports(self, share: Any) -> list[dict[str, Any]]:
-        path = str(self._path(share))
-        return [{"path": path, "metadata": {"preferred": True}, "is_admin_only": False}]
+        path = self._path(share)
+        return [
+            {"path": f"127.0.0.1:{path}", "metadata": {"preferred": True}, "is_admin_only": False},
+            {"path": str(path), "metadata": {"preferred": False}, "is_admin_only": True},
+        ]
+
+    def _rules(self, share: Any) -> Path:
+        return self._path(share).with_suffix(".rules")
 
     def do_setup(self, context: Any) -> None:
         """Make the directory of the back end."""
@@ -52,6 +61,7 @@ class DirectoryDriver(driver.ShareDriver):
         """Remove the directory."""
         if self._path(share).exists():
             shutil.rmtree(self._path(share))
+        self._rules(share).unlink(missing_ok=True)
 
     def ensure_share(self, context: Any, share: Any, share_server: Any = None) -> Any:
         """Say where the share is."""
@@ -64,8 +74,14 @@ class DirectoryDriver(driver.ShareDriver):
         """Do nothing: directories have no size of their own."""
 
     @steered()
-    def update_access(self, *args: Any, **kwargs: Any) -> None:
-        """Accept all rules: who can enter the directory can read the share."""
+    def update_access(
+        self, context: Any, share: Any, access_rules: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """Write down who has which access."""
+        rules = {rule["access_to"]: rule["access_level"] for rule in access_rules}
+        new = self._rules(share).with_suffix(".new")
+        new.write_text(json.dumps(rules), encoding="utf-8")
+        new.replace(self._rules(share))
 
     def _update_share_stats(self, data: Any = None) -> None:
         super()._update_share_stats(

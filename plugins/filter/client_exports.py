@@ -1,0 +1,64 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What clients mount of migrations, for the role client_mounts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: client_exports
+short_description: What clients mount of migrations
+version_added: 0.1.0
+author:
+  - manila.migration contributors (@manila-migration)
+description:
+  - Makes of the records of migrations what the module M(manila.migration.client_mounts) takes as O(manila.migration.client_mounts#module:exports).
+  - Clients of a share server mount its shares, so these come in its place. What has no export location is left out.
+positional: _input
+options:
+  _input:
+    description:
+      - The records, as RV(manila.migration.evacuation#module:migrations), or as C(migrations) in the file C(report.json) of an evacuation.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Unmount what an evacuation is about to cut over
+  manila.migration.client_mounts:
+    state: unmounted
+    exports: "{{ (lookup('ansible.builtin.file', 'report.json') | from_json).migrations | manila.migration.client_exports }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The shares, each with C(id), C(name) and the lists C(before) and C(after) of its export locations.
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.manila.migration.plugins.module_utils.report_files import client_mounts
+
+
+def client_exports(records: Any) -> list[dict[str, Any]]:
+    """Return what clients mount of these migrations.  Raises AnsibleFilterError, with a sentence."""
+    try:
+        return client_mounts(records)
+    except (AttributeError, KeyError, TypeError):
+        raise AnsibleFilterError(
+            "client_exports: it takes the records of migrations, as the module evacuation returns them."
+        ) from None
+
+
+class FilterModule:
+    """The filter by its name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return it."""
+        return {"client_exports": client_exports}
