@@ -217,7 +217,7 @@ def test_a_copy_that_was_only_said_to_have_failed(manila: Manila, ansible: Ansib
 
 @pytest.mark.fault(
     "manila-share is killed while its driver starts to copy",
-    "`migration_repair` changes nothing by itself; with the source named as good, the share is at rest and can be moved",
+    "`migration_repair` changes nothing by itself; with the source named as good, the share rests and can be moved",
 )
 def test_manila_share_dies_at_the_start_of_a_driver(manila: Manila, ansible: Ansible) -> None:
     share = manila.create("papers", ALPHA)
