@@ -10,7 +10,7 @@ help: ## say this
 demo: ## fill a back end of a real Manila on this machine, and evacuate it
 	@tools/demo
 
-test: ## all of the next five, two at a time, with the times they took
+test: ## all of the next five, with the times they took
 	@tools/test
 
 lint: ## style, types, documentation, packaging: `tools/lint CHECK …` for some
