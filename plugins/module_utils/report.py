@@ -203,22 +203,30 @@ def plan_lines(plan: Mapping[str, Any], rows: int = 200) -> list[str]:
     for one in plan.get("differences", ()):
         lines.append(f"different from the plan file: {one['message']}")
     lines += [f"warning: {one['message']}" for one in plan["warnings"]]
-    lines.append("pools before and after:")
-    lines += _indent(
-        _table(
-            [
-                (
-                    one["name"],
-                    gib(one["total_gb"])
-                    + (" GiB" if isinstance(one["total_gb"], (int, float)) else ""),
-                    _bar(one["used_percent_before"]),
-                    "->",
-                    _bar(one["used_percent_after"]),
-                )
-                for one in plan["pools"]
-            ]
+    return lines + _pool_lines(plan)
+
+
+def _pool_lines(plan: Mapping[str, Any]) -> list[str]:
+    """The pools before and after.  Where the pools are what it is about, those that stay, too."""
+    pools = [
+        one
+        for one in plan["pools"]
+        if plan["objective"] in CHOOSING or one["planned_gb_in"] or one["planned_gb_out"]
+    ]
+    rows = [
+        (
+            one["name"],
+            gib(one["total_gb"]) + (" GiB" if isinstance(one["total_gb"], (int, float)) else ""),
+            _bar(one["used_percent_before"]),
+            "->",
+            _bar(one["used_percent_after"]),
         )
-    )
+        for one in pools
+    ]
+    rest = len(plan["pools"]) - len(pools)
+    lines = ["pools before and after:", *_indent(_table(rows))] if rows else []
+    if rest and rows:
+        lines.append(f"  {many(rest, 'other pool')} {'stays' if rest == 1 else 'stay'} as before")
     return lines
 
 

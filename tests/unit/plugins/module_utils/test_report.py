@@ -106,7 +106,7 @@ def test_pools_have_bars_before_and_after():
     assert text[after + 1 : after + 4] == [
         "  n@old#p  100 GiB  [############........]  60 %  ->  [#...................]   5 %",
         "  n@one#p  100 GiB  [....................]   0 %  ->  [###########.........]  55 %",
-        "  n@two#p  unknown  not known                     ->  not known",
+        "  1 other pool stays as before",
     ]
 
 
