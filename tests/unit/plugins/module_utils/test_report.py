@@ -108,6 +108,8 @@ def test_pools_have_bars_before_and_after():
         "  n@one#p  100 GiB  [....................]   0 %  ->  [###########.........]  55 %",
         "  1 other pool stays as before",
     ]
+    text = lines(world([share(1, 55)], [pool(OLD, 100, 40), pool(TWO, "unknown")]))
+    assert "  n@two#p  unknown  not known                     ->  not known" in text
 
 
 @pytest.mark.parametrize(
