@@ -71,8 +71,8 @@ class Operator:
                 getattr(self.keystone, f"delete_{kind}")(found)
 
 
-@pytest.fixture
-def policy(manila: Manila) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def policy(world: None) -> Iterator[Path]:
     """Manila's API with the policy; the file that configures it."""
     if "MANILA_SANDBOX_VENV" not in os.environ:
         pytest.skip("configures Manila, so it needs the sandbox")
@@ -138,21 +138,21 @@ def test_the_role_is_enough_for_servers_and_replicas(operator: Operator) -> None
 
 def test_resets_and_deletions_are_refused_in_one_sentence(operator: Operator) -> None:
     manila, ansible = operator.manila, operator.ansible
-    share = manila.create("stuck", ALPHA)
-    manila.api.shares.reset_task_state(share, "migration_error")
+    stuck, share = manila.create("stuck", BETA), manila.create("plain", ALPHA)
+    manila.api.shares.reset_task_state(stuck, "migration_driver_in_progress")
     snapshot = manila.api.share_snapshots.create(share, name="nightly").id
     wait_for(lambda: manila.api.share_snapshots.get(snapshot).status == "available")
 
-    diagnosed = ansible.tasks(repair(share)).last
-    assert diagnosed["diagnosis"]["code"] == "stale_state", diagnosed
-    mended = ansible.tasks(repair(share, state="repaired")).last
+    mended = ansible.tasks(repair(stuck, state="repaired")).last
+    assert mended["diagnosis"]["code"] == "stale_state", mended
     assert mended["failed"] and "\n" not in mended["msg"]
     assert "this user may not do that; it takes the admin role, or one that" in mended["msg"]
-    assert manila.share(share).task_state == "migration_error"
+    assert manila.share(stuck).task_state == "migration_driver_in_progress"
 
     emptied = ansible.evacuate("all", evacuate_delete_snapshots=["nightly"])
     assert emptied.returncode == 2
-    assert "its rule share:delete_snapshot" in emptied.last["msg"]
+    report = json.loads((ansible.folder / "evacuation-report" / "report.json").read_text())
+    assert "its rule share:delete_snapshot" in report["migrations"][0]["error"]
     assert manila.share(share).host == ALPHA
 
     api = operator.api
