@@ -71,7 +71,7 @@ def setup(app: Sphinx) -> None:
 
 
 def _resolve(
-    app: Sphinx, environment: BuildEnvironment, reference: pending_xref, content: nodes.Element
+    _app: Sphinx, _environment: BuildEnvironment, reference: pending_xref, content: nodes.Element
 ) -> nodes.reference | None:
     address = LABELS.get(reference["reftarget"])
     return nodes.reference("", "", content, refuri=address) if address else None

@@ -1001,10 +1001,10 @@ def _sentence(error: Exception, where: str = "") -> str:
     text = " ".join(str(error).split()).rstrip(".")
     if status == 403 and (not text or text.startswith(_DENIALS)):
         rule = re.search(r"Policy doesn't allow (\S+) to be performed", text)
-        named = f"its rule {rule[1]}" if rule else "its policy"
+        named = f" ({rule[1]})" if rule else ""
         return (
-            "this user may not do that; it takes the admin role, or one that Manila allows it in "
-            f"{named}."
+            "this user may not do that; it takes the admin role, or one that Manila's policy "
+            f"allows it{named}."
         )
     if status is None and isinstance(error, keystone_errors.ConnectionError):
         # What follows is the name of a class and an address in memory.
