@@ -70,6 +70,7 @@ PLAYBOOKS = {
     path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "playbooks").glob("*.yml")
 }
 MODULES = {path.stem: path for path in (ROOT / "plugins" / "modules").glob("*.py")}
+FILTERS = [path.stem for path in (ROOT / "plugins" / "filter").glob("*.py")]
 
 
 def constants(path: Path) -> dict[str, str]:
@@ -263,7 +264,7 @@ def test_every_variable_is_there(page: Path) -> None:
 def test_every_name_of_the_collection_is_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name in re.findall(r"\bmanila\.migration\.(\w+)", text):
-        assert name in {*MODULES, *ROLES, *PLAYBOOKS, "all"}, name
+        assert name in {*MODULES, *FILTERS, *ROLES, *PLAYBOOKS, "all"}, name
 
 
 @on_each_page
