@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint unit browser integration molecule faults fuzz bench \
-	sandbox-up sandbox-down build install-local
+	sandbox-up sandbox-down docs build install-local
 
 help: ## say this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -42,6 +42,9 @@ sandbox-up: ## bring up the sandbox, a real Manila on loopback
 
 sandbox-down: ## take it down
 	@tests/sandbox/sandbox down
+
+docs: ## the documentation site, into build/site
+	@tools/docs
 
 build: ## the collection's tarball, into build/
 	@tools/build

@@ -12,6 +12,7 @@ never: an answer that got lost says nothing about what Manila did (class Unknown
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -78,6 +79,15 @@ DATA = "manila-data"
 
 _FEW = 4
 """Up to so many shares are read one by one; for more, two lists cost fewer requests."""
+
+_DENIALS = (
+    "Access was denied",
+    "Forbidden",
+    "Not authorized",
+    "Policy doesn't allow",
+    "User does not have admin privileges",
+)
+"""How answers with 403 begin that are about the user (exception.py, webob); others are not."""
 
 _PROMPT = 5.0
 """Seconds in which a service that is there has answered: time-outs take longer (60)."""
@@ -800,7 +810,8 @@ def _share(body: Mapping[str, Any]) -> Share:
     if "host" not in body:
         raise CloudError(
             "This user may not see where shares are kept: Manila shows the host of a share only to "
-            "administrators. Use credentials with the admin role.",
+            "administrators. Use credentials with the admin role, or with one that Manila's policy "
+            "treats alike.",
             403,
         )
     return Share(
@@ -987,9 +998,14 @@ def _sentence(error: Exception, where: str = "") -> str:
     at = f" at {where}" if where else ""
     if status == 401:
         return f"Keystone rejects the credentials{at}."
-    if status == 403:
-        return "this user may not do that; it takes the admin role."
     text = " ".join(str(error).split()).rstrip(".")
+    if status == 403 and (not text or text.startswith(_DENIALS)):
+        rule = re.search(r"Policy doesn't allow (\S+) to be performed", text)
+        named = f" ({rule[1]})" if rule else ""
+        return (
+            "this user may not do that; it takes the admin role, or one that Manila's policy "
+            f"allows it{named}."
+        )
     if status is None and isinstance(error, keystone_errors.ConnectionError):
         # What follows is the name of a class and an address in memory.
         return f"no answer: {text.split(': HTTP', 1)[0]}."

@@ -16,7 +16,8 @@ description:
   - Writes four files into a folder. C(report.html) is for people, one page that needs no network. C(report.json) holds the same
     for programs. C(exports.csv) is a table of old and new exports. C(client_mounts.json) holds the variable C(client_mounts_exports).
   - It speaks to no cloud. The role C(evacuate) uses it; where the files shall lie on the controller, delegate it to C(localhost).
-  - A folder that is missing is made. Files are replaced as a whole and keep their permissions; the umask decides on new ones.
+  - A folder that is missing is made, for its owner alone. Files are replaced as a whole and keep their permissions; the umask
+    decides on new ones.
 options:
   result:
     description: What the role C(evacuate) sets as C(evacuate_result).
@@ -125,7 +126,7 @@ class EvacuationReport:
             had = {name: self._read(name) for name in texts}
             stale = [name for name, text in texts.items() if had[name] != _encoded(text)]
             if not self.module.check_mode:
-                os.makedirs(self.folder, exist_ok=True)
+                os.makedirs(self.folder, 0o700, exist_ok=True)  # it names all tenants' shares
                 for name in stale:
                     self._write(name, _encoded(texts[name]))
         except OSError as error:

@@ -384,10 +384,29 @@ def test_a_lost_answer_of_an_action_is_unknown_and_never_repeated(
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 413, 429])
 def test_a_refused_action_was_not_done(session, clock, act, method, url, status):
     session.expect(method, url, refusal("Share is busy", status), status)
-    with pytest.raises(Refused, match="admin role" if status == 403 else "Share is busy") as error:
+    with pytest.raises(Refused, match="Share is busy") as error:
         act(open_door(session, clock))
     assert error.value.status_code == status
     assert clock.naps == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        ("Access was denied to this resource.", ""),
+        ("User does not have admin privileges.", ""),
+        ("", ""),
+        ("Policy doesn't allow share:delete to be performed.", " (share:delete)"),
+    ],
+)
+def test_a_user_who_may_not_do_something_is_told_what_it_takes(session, clock, answer, named):
+    session.expect("DELETE", "/share-servers/v1", refusal(answer, 403), 403)
+    with pytest.raises(Refused) as error:
+        open_door(session, clock).delete_server("v1")
+    assert str(error.value) == (
+        "this user may not do that; it takes the admin role, or one that Manila's policy "
+        f"allows it{named}."
+    )
 
 
 # -- actions ---------------------------------------------------------------------------------
@@ -560,7 +579,7 @@ def test_users_who_may_not_see_hosts_are_told(session):
 
 
 def test_users_who_may_not_list_services_are_told(session):
-    session.expect("GET", "/services", refusal("Policy", 403), 403)
+    session.expect("GET", "/services", refusal("Access was denied to this resource.", 403), 403)
     with pytest.raises(CloudError, match="it takes the admin role"):
         open_door(session).share_managers()
 
@@ -837,7 +856,8 @@ def test_a_refused_check_is_an_answer(session, status):
 
 
 def test_a_forbidden_check_is_an_error(session):
-    session.expect("POST", "/share-servers/v1/action", refusal("Policy", 403), 403)
+    denied = refusal("Access was denied to this resource.", 403)
+    session.expect("POST", "/share-servers/v1/action", denied, 403)
     with pytest.raises(CloudError, match="admin role"):
         open_door(session).check_server("v1", "node@new", Options())
 

@@ -68,6 +68,11 @@ def test_it_writes_once_and_again_only_what_is_new(tmp_path, write):
     assert written_at == "2026-11-18T13:53:19Z"
 
 
+def test_a_folder_that_is_made_is_its_owners_alone(tmp_path, write):
+    write()
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+
+
 def test_check_mode_writes_nothing(tmp_path, write):
     assert write(check=True)["changed"]
     assert os.listdir(tmp_path) == []
