@@ -419,17 +419,17 @@ class EvacuationPlanModule(MigrationModule):
         }
         request = Request(
             source=source,
-            destinations=tuple(filter(None, self.params["destinations"])),
+            destinations=self._names("destinations"),
             objective=self.params["objective"],
             share_type_map=self.params["share_type_map"],
             share_network_map=networks,
             mechanism=self.params["mechanism"],
             require=tuple(self.params["require"]),
-            exclude=tuple(self.params["exclude"]),
+            exclude=self._names("exclude"),
             placement=self.params["placement"],
             share_servers=self.params["share_servers"],
             select=self.params["select"] or "",
-            delete_snapshots=tuple(self.params["delete_snapshots"]),
+            delete_snapshots=self._names("delete_snapshots"),
             availability_zone=self.params["availability_zone"] or "",
             tolerance=self.params["tolerance"],
             pace=Pace(rate, self.params["max_parallel"], self.params["max_parallel_per_pool"]),
@@ -456,6 +456,10 @@ class EvacuationPlanModule(MigrationModule):
             for backend, service in sorted(inventory.services.items())
             if backend in backends
         ]
+
+    def _names(self, argument: str) -> tuple[str, ...]:
+        """The names in a list; one that was typed as a text may be empty, or have spaces."""
+        return tuple(filter(None, map(str.strip, self.params[argument])))
 
     def _agreed(self) -> dict[str, str] | None:
         """Destinations by IDs of the plan that was agreed upon.  Raises ValueError."""
