@@ -58,7 +58,8 @@ class Progress:
             if track.settled:
                 continue
             if _works(track):
-                phases.setdefault(track.phase, []).append(track)
+                if track.phase != COPIED:  # those are counted already
+                    phases.setdefault(track.phase, []).append(track)
             elif track.phase != COPIED or track.waiting_for:
                 waits[track.waiting_for.code if track.waiting_for else "poll"] += 1
         parts += [

@@ -178,6 +178,11 @@ def test_a_line_tells_what_is_done_what_works_and_what_waits():
     )
 
 
+def test_what_is_about_to_be_cut_over_is_counted_once():
+    line = Progress().line(*tracks(a=Track(phase="copied", sent={"complete": "copied"})), 0.0)
+    assert line.startswith("1 copied of 1;")
+
+
 def test_a_line_tells_how_fast_it_goes_from_the_second_poll_on():
     progress = Progress()
     assert progress.line(*tracks(a=Track(phase="copying", progress=50)), 0.0).endswith("(50 %)")
