@@ -36,6 +36,7 @@ PAGES = sorted(
 # Programs of others, in commands whose arguments are not checked, and why.
 NOT_OURS = {
     ".": "activates a virtual environment",
+    "ansible-builder": "makes container images; an integration test runs its `create`",
     "ansible-galaxy": "installs from Galaxy, which no test reaches; tools/install does it from the tarball",
     "eval": "evaluates what `sandbox env` prints, as tools/with-sandbox does in every integration test",
     "kolla-ansible": "not part of the collection; what it would read is checked by molecule",
@@ -202,8 +203,9 @@ def check_sandbox(words: list[str]) -> None:
 
 
 def has_test(name: str) -> bool:
-    """Whether an integration test or a scenario of molecule names it."""
-    return name in texts_of_tests()
+    """Whether an integration test or a scenario of molecule names it, or runs it as a job of AWX."""
+    job = f'jobs.run("{name.rpartition(".")[2]}"'
+    return name in texts_of_tests() or job in texts_of_tests()
 
 
 @cache
