@@ -284,9 +284,8 @@ def _summary(report: Entry) -> Markup:
     ]
     tiles += [_tile("Failed", str(counts["failed"]), "", bad=True)] if counts["failed"] else []
     unplaced = _list(report, "unplaced")
-    tiles += (
-        [_tile("Can't move", str(len(unplaced)), "stays where it is", bad=True)] if unplaced else []
-    )
+    stays = "stays where it is" if len(unplaced) == 1 else "stay where they are"
+    tiles += [_tile("Can't move", str(len(unplaced)), stays, bad=True)] if unplaced else []
     tiles += _times(report, migrations, done)
     return _section("summary", "Summary", tag("dl", tiles, class_="tiles"), _outcome(counts))
 
