@@ -39,9 +39,11 @@ NOT_OURS = {
     "ansible-builder": "makes container images; an integration test runs its `create`",
     "ansible-galaxy": "installs from Galaxy, which no test reaches; tools/install does it from the tarball",
     "eval": "evaluates what `sandbox env` prints, as tools/with-sandbox does in every integration test",
+    "export": "sets a variable of the shell",
     "kolla-ansible": "not part of the collection; what it would read is checked by molecule",
     "openstack": "python-openstackclient; test_policy.py makes the same role by Keystone's API",
     "openstack-ansible": "as kolla-ansible",
+    "podman": "starts a container, which the machines of the tests can't",
     "pip": "installs from PyPI; molecule does it with the same requirements.txt",
     "python3": "makes a virtual environment",
 }
