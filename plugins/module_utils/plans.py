@@ -146,7 +146,9 @@ def _to_migration(which: str, entry: object) -> Migration:
     ):
         raise ValueError(f"{which} has delete_snapshots that are no list of snapshots with an id.")
     missing = entry.get("group_missing", [])
-    if not isinstance(entry.get("group", ""), str) or not isinstance(missing, list):
+    # AWX hands plans on as extra variables, of which ansible-core makes null of empty texts.
+    group = entry.get("group") or ""
+    if not isinstance(group, str) or not isinstance(missing, list):
         raise ValueError(f"{which} has a group that is no name, or group_missing that is no list.")
     if doomed and kind != SHARE:
         raise ValueError(f"{which} has delete_snapshots, which only a share can have.")
@@ -159,7 +161,7 @@ def _to_migration(which: str, entry: object) -> Migration:
         kind=kind,
         options=_to_options(which, kind, entry.get("options") or {}),
         delete_snapshots=tuple(one["id"] for one in doomed),
-        group=entry.get("group", ""),
+        group=group,
         group_missing=tuple(map(str, missing)),
     )
 
@@ -220,7 +222,7 @@ def follow(
     sentence, if ``agreed`` is no plan or one for something else.
     """
     wanted = {migration.id: number for number, migration in enumerate(to_migrations(agreed))}
-    if agreed.get("source") != plan["source"]:
+    if (agreed.get("source") or "") != plan["source"]:
         raise ValueError(f"It is a plan for {agreed.get('source')!r}, not for {plan['source']!r}.")
     for name in ("objective", "share_servers", "availability_zone"):
         manner = agreed.get(name, plan[name])
