@@ -155,6 +155,8 @@ class Cloud:
                 f"{config.get_interface('shared-file-system') or 'public'}."
             )
 
+        connection.session.session.hooks["response"].append(_without_retry_after)
+
         def client(version: str) -> Any:
             manila = manila_client.Client(
                 api_version=api_versions.APIVersion(version),
@@ -961,6 +963,15 @@ def _negotiate(body: Mapping[str, Any], endpoint: str) -> str:
             f"to {known.get_string()}; at least {OLDEST_API} (Manila 15, Zed) is needed."
         )
     return str(version.get_string())
+
+
+def _without_retry_after(response: Any, **_more: Any) -> None:
+    """Take a header away that python-manilaclient can't cope with.
+
+    Of an answer of 429 or 503 with it no exception can be made (common/apiclient/exceptions.py,
+    from_response): that ends in a TypeError, which says neither what was answered nor to what.
+    """
+    response.headers.pop("Retry-After", None)
 
 
 def _skew(response: Any, local: float) -> float:

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 
 pytest.importorskip("manilaclient.common.httpclient")
 
@@ -69,6 +70,8 @@ class Session(keystone_session.Session):
     script: list[tuple[str, str, Any]] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     date: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    session: requests.Session = field(default_factory=requests.Session)
 
     def expect(self, method: str, url: str, answer: Any = None, status: int = 200) -> None:
         self.script.append(
@@ -93,7 +96,8 @@ class Session(keystone_session.Session):
         response.headers["Content-Type"] = "application/json"
         if self.date:
             response.headers["Date"] = self.date
-        return response
+        response.headers.update(self.headers)
+        return requests.hooks.dispatch_hook("response", self.session.hooks, response)
 
 
 @dataclass
@@ -1041,3 +1045,16 @@ def test_what_is_done_to_replicas(session, version):
     session.expect("DELETE", "/share-replicas/a", LATE)
     with pytest.raises(Unknown):
         cloud.delete_replica("a")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_answer_that_says_when_to_ask_again_is_waited_for(session, status):
+    session.expect("GET", "http://manila.test/share/", versions("2.98"))
+    cloud = Cloud.connect(connection(session))
+    naps: list[float] = []
+    cloud._sleep = naps.append
+    # python-manilaclient makes no exception of it with this header.
+    session.headers["Retry-After"] = "1"
+    session.expect("GET", "/shares/s1", {"overLimit": {"code": status}}, status)
+    session.expect("GET", "/shares/s1", {"share": share()})
+    assert cloud.share("s1").id and naps == [0.5]
