@@ -32,7 +32,7 @@ include_patterns = [
     "tests/sandbox/README.md",
 ]
 # index.html, which leads to the root page
-html_extra_path = ["root"]
+html_extra_path = ["top"]
 
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 myst_heading_anchors = 4  # made as GitHub makes them
