@@ -18,10 +18,12 @@ What Manila makes necessary (docs: behaviour of Manila):
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import cache, partial
+from itertools import chain
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
@@ -218,6 +220,9 @@ class Track:
         return START in self.sent and self.phase in (IDLE, FAILED, CANCELLED)
 
 
+_NOTHING = Track()
+
+
 @dataclass(frozen=True)
 class Other:
     """A migration that is not ours to drive: somebody else's, or one of the plan that is settled."""
@@ -236,6 +241,14 @@ class Memory:
     tracks: Mapping[str, Track] = field(default_factory=dict)
     others: Mapping[str, Other] = field(default_factory=dict)
     """By ID, migrations that this run has no (more) work with, but that may occupy slots."""
+    failures: int = 0
+    """How many of the tracks have failed."""
+    queue: tuple[Hashable, ...] = ()
+    """What all that waited for a slot could wait for, while all slots were taken."""
+
+    def track(self, migration: Migration) -> Track:
+        """What is known of one migration of the plan."""
+        return self.tracks.get(migration.id, _NOTHING)
 
 
 @dataclass(frozen=True)
@@ -269,10 +282,11 @@ def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observati
     migrating = {seen.id: seen for seen in running}
     wanted: set[str] = set()
     known = {other for other, what in memory.others.items() if what.destination is not None}
+    known.update(migration.id for migration in plan)
+    tracks = memory.tracks
     for migration in plan:
-        track = memory.tracks.get(migration.id, Track())
-        known.add(migration.id)
-        if track.settled or migration.kind == SHARE_SERVER:
+        track = tracks.get(migration.id, _NOTHING)
+        if track.outcome is not None or migration.kind == SHARE_SERVER:
             continue
         if migration.id in migrating:
             if migration.kind == SHARE_REPLICA:
@@ -817,11 +831,13 @@ class _Slots:
         self.limits = limits
         self.total = 0
         self.pools: dict[str, int] = {}
+        self._refused: dict[tuple[str | None, ...], Reason | None] = {}
         self.since: float | None = None
         """When the newest of what works now began its present step: slots are full since then."""
 
     def take(self, since: float | None, *places: str | None) -> None:
         self.total += 1
+        self._refused.clear()
         if since is not None:
             self.since = max(self.since or since, since)
         for place in {place for place in places if place}:
@@ -839,6 +855,12 @@ class _Slots:
         return self.pools.get(place, 0) + max(inside, default=0)
 
     def refuse(self, *places: str | None) -> Reason | None:
+        """Why nothing more may work at these places, None if it may."""
+        if places not in self._refused:
+            self._refused[places] = self._full(places)
+        return self._refused[places]
+
+    def _full(self, places: Iterable[str | None]) -> Reason | None:
         if self.total >= self.limits.max_parallel:
             return Reason(
                 "slot",
@@ -864,33 +886,34 @@ def decide(
     free the source), then starts, in the order of the plan, each under the caps that hold at this
     moment.
     """
-    tracks = {
-        migration.id: advance(
-            migration,
-            reading.seen.get(migration.id),
-            migration.id in reading.gone,
-            limits,
-            now,
-            memory.tracks.get(migration.id, Track()),
-        )
-        for migration in plan
-    }
+    tracks: dict[str, Track] = {}
+    wants: dict[str | None, list[Migration]] = defaultdict(list)
+    """What is not settled, in the order of the plan."""
+    failures = 0
+    before = memory.tracks
+    for migration in plan:
+        track = before.get(migration.id, _NOTHING)
+        seen, gone = reading.seen.get(migration.id), migration.id in reading.gone
+        if seen is not None or gone:
+            track = advance(migration, seen, gone, limits, now, track)
+        tracks[migration.id] = track
+        if track.outcome is None:
+            wants[track.want].append(migration)
+        elif track.outcome == FAILED:
+            failures += 1
     others = _others(plan, tracks, reading, memory)
     slots = _Slots(limits)
     for other in others.values():
         if other.busy:
             slots.take(other.since, other.source, other.destination)
-    for migration in plan:
+    for migration in chain(*wants.values()):
         track = tracks[migration.id]
-        if track.busy:
+        if (track.sent or track.phase != IDLE) and track.busy:
             slots.take(track.since, migration.source, track.destination or migration.destination)
 
-    actions = [
-        Action(VERIFY, migration) for migration in plan if tracks[migration.id].want == VERIFY
-    ]
-    for migration in plan:
-        verb = tracks[migration.id].want
-        if verb in (CANCEL, REMOVE):
+    actions = [Action(VERIFY, migration) for migration in wants[VERIFY]]
+    for verb in (REMOVE, CANCEL):
+        for migration in wants[verb]:
             # Manila refuses it, or lets it wait, while the manager that would do it is down.
             acting = _acting(migration, tracks[migration.id])
             down = _service_down(migration.source if verb == REMOVE else acting, reading)
@@ -901,19 +924,36 @@ def decide(
     actions += [
         Action(RECORD, migration)
         for migration in plan
-        if _must_record(migration, tracks, reading, memory)
+        if migration.id in reading.seen and _must_record(migration, tracks, reading, memory)
     ]
-    failures = _spent(tracks, limits)
+    too_many = _too_many(failures, limits)
     groups = _Groups(plan, tracks, limits)
+    not_started = None if limits.start_new else _NOT_STARTED
+    closed = cache(partial(_closed, reading))
+    queue: tuple[Hashable, ...] = ()
+    unchanged = False
     for verb in (COMPLETE, START):
-        for migration in groups.in_turn(plan) if verb == COMPLETE else plan:
+        ready = groups.in_turn(wants[verb]) if verb == COMPLETE else wants[verb]
+        for migration in ready:
             track = tracks[migration.id]
-            if track.want != verb:
-                continue
+            if verb == START and slots.total >= limits.max_parallel:
+                # Thousands may wait at each poll, and most of them for the same as before.
+                if not queue:
+                    queue = (slots.refuse(), too_many, not_started, _states(reading))
+                    unchanged = queue == memory.queue
+                if unchanged and track.waiting_for == queue[0]:
+                    continue
             pools = (migration.source, track.destination or migration.destination)
-            hold = _hold(verb, migration, track, limits, reading, now, failures)
-            if verb == COMPLETE and hold is None:
-                hold = groups.hold(migration) or _window_hold(limits, now, groups.needs(migration))
+            if verb == START:
+                hold = too_many or not_started or closed(verb, pools, track.leads)
+            else:
+                hold = (
+                    too_many
+                    or _unsure(migration, track, limits, reading, now)
+                    or closed(verb, pools, track.leads)
+                    or groups.hold(migration)
+                    or _window_hold(limits, now, groups.needs(migration))
+                )
             begun = now
             if hold is None:
                 hold, begun = slots.refuse(*pools), slots.since or now
@@ -926,18 +966,27 @@ def decide(
                     tracks[migration.id] = _waits(track, reason, now)
                 else:
                     slots.take(now, *pools)
-    for migration in plan:
+    for migration in wants[None]:
         track = tracks[migration.id]
-        if not track.settled and track.want is None:
-            tracks[migration.id] = _waits(track, _running_reason(migration, track, reading), now)
+        tracks[migration.id] = _waits(track, _running_reason(migration, track, reading), now)
     finished = not actions and not groups.can_still_move(plan, tracks)
-    return Decision(tuple(actions), Memory(tracks, others), finished)
+    return Decision(tuple(actions), Memory(tracks, others, failures, queue), finished)
 
 
-def _spent(tracks: Mapping[str, Track], limits: Limits) -> int | None:
-    """How many have failed, if these are too many to begin anything new; else None."""
-    failures = sum(track.outcome == FAILED for track in tracks.values())
-    return failures if failures >= limits.max_failures and limits.goal != CANCELLED else None
+def _states(reading: Reading) -> Hashable:
+    """What of the services may hinder a start."""
+    return frozenset((one.host, one.alive, one.enabled) for one in reading.services.values())
+
+
+def _too_many(failures: int, limits: Limits) -> Reason | None:
+    """Why nothing new is begun after so many failures, None if it is."""
+    if failures < limits.max_failures or limits.goal == CANCELLED:
+        return None
+    return Reason(
+        "failures",
+        f"{failures} of the plan failed, max_failures is {limits.max_failures}: nothing new "
+        "is begun",
+    )
 
 
 def withholds(action: Action, memory: Memory, limits: Limits, now: float) -> str | None:
@@ -948,9 +997,10 @@ def withholds(action: Action, memory: Memory, limits: Limits, now: float) -> str
     """
     if action.verb not in (START, COMPLETE):
         return None
-    if _spent(memory.tracks, limits) is not None:
+    if _too_many(memory.failures, limits):
         return "too many have failed"
-    if action.verb == COMPLETE and _window_hold(limits, now, _expected(memory.tracks, limits)):
+    closing = action.verb == COMPLETE and limits.window is not None
+    if closing and _window_hold(limits, now, _expected(memory.tracks, limits)):
         return "the cutover window has closed, or is about to"
     return None
 
@@ -1009,7 +1059,7 @@ class _Groups:
         self._holds = {group: self._find_hold(group) for group in self._members}
 
     def in_turn(self, plan: Sequence[Migration]) -> list[Migration]:
-        """The plan, with what belongs to groups in front whose cutover has begun."""
+        """Some of the plan, with what belongs to groups in front whose cutover has begun."""
         begun = {
             group
             for group, members in self._members.items()
@@ -1094,7 +1144,7 @@ def _must_record(
         return False
     if seen.resting:
         return (bool(seen.interrupted) or track.recorded) and seen.copies == 1
-    before = memory.tracks.get(migration.id, Track())
+    before = memory.track(migration)
     due = track.tainted and (before.tainted or not before.seen)
     if migration.kind == SHARE_SERVER:
         return due and not track.recorded and seen.moving and seen.successor is not None
@@ -1130,7 +1180,7 @@ def _others(
     settled = {
         migration.id: Other(migration.source, tracks[migration.id].destination, busy=False)
         for migration in plan
-        if tracks[migration.id].settled
+        if migration.id in reading.seen and tracks[migration.id].settled
     }
     others: dict[str, Other] = {}
     for seen in reading.seen.values():
@@ -1155,24 +1205,13 @@ def _others(
     return others
 
 
-def _hold(
-    verb: str,
-    migration: Migration,
-    track: Track,
-    limits: Limits,
-    reading: Reading,
-    now: float,
-    failures: int | None,
+_NOT_STARTED = Reason("not_started", "it was not copied: run the copy phase first")
+
+
+def _unsure(
+    migration: Migration, track: Track, limits: Limits, reading: Reading, now: float
 ) -> Reason | None:
-    """Why a complete or a start must wait although the share is ready, slots aside."""
-    if failures is not None:
-        return Reason(
-            "failures",
-            f"{failures} of the plan failed, max_failures is {limits.max_failures}: nothing new "
-            "is begun",
-        )
-    if verb == START and not limits.start_new:
-        return Reason("not_started", "it was not copied: run the copy phase first")
+    """Why a complete must wait for somebody else's to show, None if there can't be one."""
     met_at = _else(track.met_at, now)
     rested = now - met_at
     acting = reading.services.get(backend_of(_acting(migration, track) or ""))
@@ -1180,24 +1219,32 @@ def _hold(
     silent = acting is not None and acting.beat is not None and acting.beat <= met_at
     # The complete of a replica shows before Manila answers.
     unsure = migration.kind != SHARE_REPLICA and (rested < limits.grace or silent)
-    if verb == COMPLETE and START not in track.sent and limits.grace and unsure:
+    if START not in track.sent and limits.grace and unsure:
         return Reason(
             "grace",
             f"it was met copied; for {limits.grace:.0f} s it could be that another process has "
             "asked for its cutover already",
         )
-    for host in (migration.source, track.destination or migration.destination):
+    return None
+
+
+def _closed(
+    reading: Reading, verb: str, pools: tuple[str, str | None], leads: bool
+) -> Reason | None:
+    """Why the services at the two ends let nothing begin, None if they do."""
+    source, _destination = pools
+    for host in pools:
         down = _service_down(host, reading)
         if down:
             return down
         service = reading.services.get(backend_of(host or ""))
         if verb != START or service is None or service.enabled:
             continue
-        if host != migration.source:
+        if host != source:
             return Reason(
                 "service_disabled", f"the manila-share service {service.host} is disabled"
             )
-        if track.leads:
+        if leads:
             # The scheduler learns the replication domain from the active replica's pool, among
             # those of enabled services only: scheduler/drivers/filter.py.
             return Reason(
@@ -1285,6 +1332,8 @@ def _waits(track: Track, reason: Reason, begun: float) -> Track:
     # What Manila itself is at, it is at since its last step; known even by another process.
     if reason.code not in _OURS and track.since is not None:
         since = track.since
+    if (track.waiting_for, track.waiting_since) == (reason, since):
+        return track
     return replace(track, waiting_for=reason, waiting_since=since)
 
 
@@ -1356,7 +1405,9 @@ def after(
                 replica = action.migration.kind == SHARE_REPLICA
                 begun = SCHEDULING if replica else "migration_starting"
                 track = replace(track, phase=COPYING, task_state=begun, progress=0)
-    return replace(memory, tracks={**memory.tracks, action.migration.id: track})
+    failed = track.outcome == FAILED and memory.tracks[action.migration.id].outcome != FAILED
+    tracks = {**memory.tracks, action.migration.id: track}
+    return replace(memory, tracks=tracks, failures=memory.failures + failed)
 
 
 _CANCELLED = "was cancelled and stays where it was"
@@ -1558,7 +1609,7 @@ def summarize(plan: Sequence[Migration], memory: Memory) -> dict[str, int]:
     counts = {"total": len(plan), "copied": 0, "completed": 0, "failed": 0, "cancelled": 0}
     counts["waiting"] = 0
     for migration in plan:
-        track = memory.tracks.get(migration.id, Track())
+        track = memory.track(migration)
         if track.outcome == FAILED:
             counts["failed"] += 1
         elif track.phase == CANCELLED:

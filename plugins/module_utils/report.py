@@ -49,7 +49,7 @@ class Progress:
 
         ``now`` is in seconds since the epoch.
         """
-        tracks = [(one, memory.tracks.get(one.id, Track())) for one in plan]
+        tracks = [(one, memory.track(one)) for one in plan]
         counts = summarize(plan, memory)
         parts = [f"{counts[name]} {name}" for name in (COMPLETED, COPIED) if counts[name]]
         phases: dict[str, list[Track]] = {}
@@ -74,7 +74,7 @@ class Progress:
 
     def table(self, plan: Sequence[Migration], memory: Memory) -> list[str]:
         """What works now, each with its percent and since when."""
-        tracks = [(one, memory.tracks.get(one.id, Track())) for one in plan]
+        tracks = [(one, memory.track(one)) for one in plan]
         return migration_lines(
             [as_record(one, track) for one, track in tracks if not track.settled and _works(track)]
         )
@@ -115,7 +115,7 @@ def _spread(tracks: Sequence[Track]) -> str:
 
 def measured_rate(plan: Sequence[Migration], memory: Memory) -> float | None:
     """MiB that one migration copied in a second, over all whose copying was seen; None: of none."""
-    tracks = [(one, memory.tracks.get(one.id, Track())) for one in plan]
+    tracks = [(one, memory.track(one)) for one in plan]
     copied = [
         (one.size_gb, track.copied_at - track.started_at)
         for one, track in tracks

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -101,9 +101,12 @@ def _places(migration: Migration) -> tuple[str, str | None]:
     return migration.source, migration.destination
 
 
-def _steps(memory: Memory) -> dict[str, tuple[str, str | None]]:
-    """How far everything is, percents aside."""
-    return {one: (track.phase, track.task_state) for one, track in memory.tracks.items()}
+def _same(before: Memory, after: Memory) -> bool:
+    """Whether nothing has taken a step, percents aside."""
+    return len(before.tracks) == len(after.tracks) and all(
+        track is old or (track.phase, track.task_state) == (old.phase, old.task_state)
+        for track, old in zip(after.tracks.values(), before.tracks.values())
+    )
 
 
 def _informed(track: Track, before: Facts) -> Track:
@@ -158,10 +161,11 @@ class Runner:
             self._lease = Lease(cloud, sources, max(10.0, SLOWEST * poll_interval), sleep)
         self._polls = 0
         self._before: Observation | None = None
+        self._seen: Mapping[str, Observation] = {}
 
     def track(self, migration: Migration) -> Track:
         """What is known of one migration of the plan."""
-        return self.memory.tracks.get(migration.id, Track())
+        return self.memory.track(migration)
 
     def with_exports(self, migration: Migration) -> dict[str, Any]:
         """The record of what was moved before this run, with the exports of today."""
@@ -206,7 +210,7 @@ class Runner:
         deadline = self.cloud.now() + self.timeout
         while True:
             decision = self._poll(self.limits, deadline)
-            still = not decision.actions and _steps(self.memory) == _steps(decision.memory)
+            still = not decision.actions and _same(self.memory, decision.memory)
             self.memory = decision.memory
             last = self.cloud.now() >= deadline
             for action in decision.actions:
@@ -232,7 +236,7 @@ class Runner:
         return deadline if opens is None or opens <= now else min(deadline, opens)
 
     def _all_settled(self) -> bool:
-        return all(self.track(migration).settled for migration in self.plan)
+        return all(track.settled for track in self.memory.tracks.values())
 
     def _cutting_over(self) -> bool:
         """Whether a cutover doesn't show yet: who left now might come back and ask for it twice."""
@@ -286,6 +290,7 @@ class Runner:
         }
         if self._lease:
             self._lease.check(managers)
+        self._seen = seen
         return Reading(self._with_progress(seen), frozenset(gone), managers, workers)
 
     def _read_servers(self) -> list[Observation]:
@@ -313,8 +318,8 @@ class Runner:
         copying = [
             one.id
             for one in self.plan
-            if not self.track(one).settled
-            and one.id in seen
+            if one.id in seen
+            and not self.track(one).settled
             and seen[one.id].state.phase == COPYING
             and seen[one.id].state.progress is None
         ]
@@ -373,12 +378,15 @@ class Runner:
         seen, _gone = self.cloud.observe([action.migration.id])
         return seen.get(action.migration.id)
 
-    def _facts(self, migration: Migration) -> Facts:
+    def _facts(
+        self, migration: Migration, seen: Observation | None = None, has_snapshots: bool = True
+    ) -> Facts:
+        """What must survive a cutover; of a share, ``seen`` saves half of the requests."""
         if migration.kind == SHARE_SERVER:
             return self.cloud.server_facts(migration.id)
         if migration.kind == SHARE_REPLICA:
             return self.cloud.replica_facts(migration.id, *_places(migration))
-        return self.cloud.facts(migration.id)
+        return self.cloud.facts(migration.id, seen, has_snapshots)
 
     def _refused(self, action: Action) -> str:
         """Say whether a refusal is final; if the share has changed, the next reading tells."""
@@ -450,7 +458,8 @@ class Runner:
 
     def _complete(self, action: Action) -> None:
         migration = action.migration
-        before = self._facts(migration)
+        # Where it stands is looked at again below; the rest can't change while it migrates.
+        before = self._facts(migration, self._seen.get(migration.id))
         self.memory = replace(
             self.memory,
             tracks={
@@ -532,8 +541,13 @@ class Runner:
         migration = action.migration
         track = self.track(migration)
         found: Facts | None = None
+        seen = self._seen.get(migration.id)
+        if seen and seen.instances is None:
+            seen = None
+        # Manila takes no snapshot of a share that migrates.
+        has_snapshots = track.facts_before is None or bool(track.facts_before.snapshots)
         try:
-            found = self._facts(migration)
+            found = self._facts(migration, seen, has_snapshots)
         except CloudError as error:
             wrong = [f"it could not be checked: {error}"]
         else:

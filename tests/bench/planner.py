@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long planning takes, and how well it fills: a table for docs/benchmarks.md.
+"""How long planning takes, and how well it fills.
 
 Each row is a process of its own, as each run of the module is.  The clouds are synthetic: sizes
 of shares log-normal (a few large ones have most of the data), pools of unequal size, four share
@@ -12,15 +12,11 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import platform
 import random
-import re
 import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
 from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
@@ -31,6 +27,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Share,
     ShareType,
 )
+from ansible_collections.manila.migration.tests.bench.page import table, write
 
 POOLS = 200
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
@@ -116,39 +113,30 @@ def measure(count: int, objective: str) -> dict[str, float]:
     }
 
 
-def table() -> list[str]:
+def rows() -> list[str]:
     """All of them, as Markdown."""
-    lines = [
-        "| Objective | Shares | Moved | s | MB | Fullest pool before | after | Bound |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    found_rows = []
     for objective in ("evacuate", "rebalance"):
         for count in SIZES:
             command = [sys.executable, "-m", __spec__.name, str(count), objective]
             ran = subprocess.run(command, capture_output=True, text=True, check=True)
             found = json.loads(ran.stdout)
-            lines.append(
-                f"| {objective} | {count:,} | {found['moved']:,} | {found['seconds']:.2f} | "
-                f"{found['megabytes']:.0f} | {found['before']:.1f} % | {found['after']:.1f} % | "
-                f"{found['bound']:.1f} % |"
+            found_rows.append(
+                [
+                    objective,
+                    f"{count:,}",
+                    f"{found['moved']:,}",
+                    f"{found['seconds']:.2f}",
+                    f"{found['megabytes']:.0f}",
+                    *(f"{found[part]:.1f} %" for part in ("before", "after", "bound")),
+                ]
             )
-    return lines
-
-
-def write(page: Path, lines: list[str]) -> None:
-    """Put the table into its place, with the machine that it comes from."""
-    machine = (
-        f"{os.cpu_count()} processors, {platform.machine()}, Python {platform.python_version()}"
-    )
-    section = "\n".join(["<!-- planner -->", f"Measured on {machine}.", "", *lines, "<!-- end -->"])
-    text = page.read_text(encoding="utf-8")
-    pattern = re.compile(r"<!-- planner -->.*?<!-- end -->", re.DOTALL)
-    page.write_text(pattern.sub(lambda _match: section, text, count=1), encoding="utf-8")
-    print(section)
+    head = ["Objective", "Shares", "Moved", "s", "MB", "Fullest pool before", "after", "Bound"]
+    return table(head, found_rows)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
+    if len(sys.argv) > 1:
         print(json.dumps(measure(int(sys.argv[1]), sys.argv[2])))
     else:
-        write(Path(sys.argv[1]), table())
+        write("planner", rows())

@@ -86,8 +86,9 @@ HARMS: dict[str, tuple[str, Harm]] = {
             "the share is moved in the end, started and completed once",
             f"migration_{verb}$",
             harm,
-            # Long enough for what is late; what nobody carries out is sent by the next run.
-            100 if name == "late" else 20,
+            # Long enough for what is late; what nobody carries out is sent by the next run, which
+            # leaves a copy that it meets alone for up to 20 s.
+            100 if name == "late" else 40,
             quick=(verb, name) == ("complete", "lost"),
         )
         for verb in ("start", "complete")

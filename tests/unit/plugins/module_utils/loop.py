@@ -138,6 +138,13 @@ class Loop:
         gone |= planned - set(seen)
         reading = Reading(seen, frozenset(gone), self.manila.services())
         decision = engine.decide(self.plan, reading, self.limits, self.manila.now, self.memory)
+        if self.memory.queue and self.memory.queue == decision.memory.queue:
+            # What is not looked at as it can't have changed has not changed.
+            forgetful = replace(self.memory, queue=())
+            if decision != engine.decide(
+                self.plan, reading, self.limits, self.manila.now, forgetful
+            ):
+                self.broken.append("whoever waits for a slot waits for something else by now")
         before, self.memory = self.memory, decision.memory
         self.finished = decision.finished
         self._note_working(running)

@@ -35,11 +35,12 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Unknown,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    Facts,
     Options,
     Quota,
     Snapshot,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import Place
+from ansible_collections.manila.migration.plugins.module_utils.states import Observation, Place
 
 ENDPOINT = "http://manila.test/share/v2"
 OLD, NEW = "node@old#pool", "node@new#pool"
@@ -701,6 +702,22 @@ def test_a_look_at_many_costs_two_requests(session):
     assert all(one.copies == 1 for one in found.values())
 
 
+def test_in_a_large_cloud_more_are_asked_for_one_by_one(session):
+    """What two lists of everything cost depends on how much there is."""
+    everything = [f"s{number}" for number in range(300)]
+    instances = [instance(f"i-{one}", one) for one in everything]
+    session.expect("GET", "/share_instances", {"share_instances": instances})
+    shares = [share(one) for one in everything]
+    session.expect("GET", "/shares/detail?all_tenants=1", {"shares": shares})
+    door = open_door(session)
+    assert set(door.observe(everything)[0]) == set(everything)
+    wanted = set(everything[:6])
+    for one in sorted(wanted):
+        session.expect("GET", f"/shares/{one}", {"share": share(one)})
+        session.expect("GET", f"/shares/{one}/instances", {"share_instances": [instance("i", one)]})
+    assert set(door.observe(wanted)[0]) == wanted
+
+
 def test_a_look_at_nothing_costs_nothing(session):
     assert open_door(session).observe([]) == ({}, set())
 
@@ -724,6 +741,34 @@ def test_facts(session):
     assert facts.rules == {("ip", "192.0.2.7", "rw")}
     assert facts.snapshots == {"x": "available"}
     assert facts.exports == ("a", "b")
+
+
+def test_facts_of_what_was_just_looked_at(session):
+    """The share and its instances aren't read again, nor snapshots where there can't be any."""
+    session.expect("GET", "/share-access-rules?share_id=s1", {"access_list": []})
+    session.expect("GET", "/shares/s1/export_locations", {"export_locations": [{"path": "a"}]})
+    seen = Observation(
+        "s1",
+        "available",
+        NEW,
+        instances=(Place(NEW, "available"),),
+        name="one",
+        share_type_id="type-2",
+        share_network_id="n2",
+        access_rules_status="error",
+        interrupted="i0",
+    )
+    assert open_door(session).facts("s1", seen, has_snapshots=False) == Facts(
+        NEW,
+        "available",
+        1,
+        "type-2",
+        "n2",
+        rules_status="error",
+        exports=("a",),
+        name="one",
+        interrupted="i0",
+    )
 
 
 # -- pools and services ----------------------------------------------------------------------

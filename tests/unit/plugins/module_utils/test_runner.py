@@ -63,6 +63,7 @@ class FakeCloud:
     def __init__(self, *seen: Observation | Exception) -> None:
         self.seen = list(seen)
         self.sent: list[str] = []
+        self.asked: list[tuple[Observation | None, bool]] = []
         self.answers: dict[str, Exception] = {}
         self.time = 1_000_000.0
 
@@ -98,7 +99,10 @@ class FakeCloud:
     def progress(self, kind: str, share_id: str) -> int:
         return 50
 
-    def facts(self, share_id: str) -> Facts:
+    def facts(
+        self, share_id: str, seen: Observation | None = None, has_snapshots: bool = True
+    ) -> Facts:
+        self.asked.append((seen, has_snapshots))
         return Facts(NEW, "available", 1, exports=("e",))
 
     def _send(self, what: str) -> None:
@@ -197,6 +201,8 @@ def test_a_whole_migration() -> None:
     assert cloud.sent == ["start", "complete"]
     assert end(runner) == (COMPLETED, "reached")
     assert runner.changed
+    # What was just read is not read again; what had no snapshot can't have got one on the way.
+    assert cloud.asked == [(migrating(DONE), True), (MOVED, False)]
 
 
 def test_the_look_before_a_start_finds_another_situation() -> None:
