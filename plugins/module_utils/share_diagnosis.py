@@ -70,6 +70,9 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
 SETTLE = 60.0
 """Seconds in which a service that lives has given a new sign of life: Manila's service_down_time."""
 
+_TORN = 3.0
+"""Seconds for which a contradiction must last: a share and its instances are read one by one."""
+
 _SOON = 1.0
 """What is undecided may be told by any next look."""
 
@@ -183,7 +186,10 @@ def diagnose_share(scene: ShareScene, now: float, patience: float) -> Diagnosis:
     ``patience`` is for how many seconds a state that should pass by itself must have lasted before
     it is called a halt; ``now`` is in seconds since the epoch, by the server's clock.
     """
-    found = _diagnose(_View(scene, now, patience))
+    view = _View(scene, now, patience)
+    found = _diagnose(view)
+    if found.code == "unknown" and scene.since is not None and view.watched < _TORN:
+        found = replace(found, undecided=_TORN - view.watched)
     return replace(found, resources=scene.resources())
 
 

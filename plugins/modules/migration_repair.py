@@ -382,7 +382,7 @@ class MigrationRepairModule(MigrationModule):
                 if subject.kind == SHARE:
                     cloud.forget_interruption(subject.id)
                 return
-            if now.code not in (*_ONGOING, found.code):
+            if now.code not in (*_ONGOING, found.code) and not _worth(now, deadline):
                 if now.safe and now.steps:
                     # One repair uncovers the next: a cancel leaves a destination to be removed.
                     self._mend(cloud, subject, now)

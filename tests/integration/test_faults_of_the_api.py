@@ -131,26 +131,30 @@ def test_cancels(manila: Manila, ansible: Ansible, proxy: Proxy, harm: Harm) -> 
 
 
 @pytest.mark.parametrize(
-    "state",
+    ("state", "action"),
     [
         case(
             "copying",
             "manila-api is away for a minute while it copies",
             "everything is moved in one run",
             "migration_driver_in_progress",
+            START,
         ),
         case(
             "completing",
             "manila-api is away for a minute in a cutover",
             "everything is moved in one run",
             "migration_completing",
+            COMPLETE,
         ),
     ],
 )
-def test_api_away(manila: Manila, ansible: Ansible, proxy: Proxy, state: str) -> None:
-    sandbox("speed", "--copy-seconds", "10", "--complete-seconds", "10")
+def test_api_away(manila: Manila, ansible: Ansible, proxy: Proxy, state: str, action: str) -> None:
+    sandbox("speed", "--copy-seconds", "20", "--complete-seconds", "20")
     shares = manila.create_all(["one", "two"], ALPHA)
     command = Evacuation(ansible, timeout=300).begin()
+    # All of them: that an answer gets lost is another fault.
+    wait_for(lambda: len(proxy.carried(action)) == 2)
     wait_for(lambda: any(manila.share(one).task_state == state for one in shares))
     sandbox("stop", "manila-api", "--signal", "KILL")
     try:

@@ -619,3 +619,11 @@ def test_the_first_look_changes_nothing_of_what_may_be_at_work(
     found = diagnose_share(replace(what, since=now, services=silent), now, 600)
     if what.share.status == "migrating" and len(what.instances) < 3:
         assert not found.steps
+
+
+@pytest.mark.parametrize(("watched", "undecided"), [(0, 3), (1, 2), (3, 0), (60, 0)])
+def test_a_contradiction_must_last(watched: float, undecided: float) -> None:
+    """A share and its instances are read one after the other, and may change between."""
+    torn = scene("migrating", "migration_in_progress", "available", since=LATER - watched)
+    found = diagnose_share(torn, LATER, 600)
+    assert (found.code, found.undecided) == ("unknown", undecided)
