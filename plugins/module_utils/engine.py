@@ -326,12 +326,15 @@ def refuses_start(migration: Migration, seen: Observation) -> str | None:
     if seen.copies != 1:
         return (
             f"it has {seen.copies} instances where one is expected: a leftover of an earlier "
-            "migration, or a replica, must be dealt with first"
+            "migration, or a replica, must be dealt with first (migration_repair tells how)"
         )
     if seen.successor:
         return f"it has been moved already, share server {seen.successor} has taken its place"
     if seen.access_rules_status == "error":
-        return "its access rules are in error; Manila refuses to migrate it until they are mended"
+        return (
+            "its access rules are in error; Manila refuses to migrate it until they are mended: "
+            "remove or add one, which makes Manila apply all of them"
+        )
     return seen.obstacle
 
 
@@ -407,7 +410,9 @@ def advance(
         if not track.ours and not track.sent:
             # Its owner deleted it in time: nothing is left to be moved.
             return replace(track, outcome=REACHED, want=None, waiting_for=None)
-        return _fail(track, f"{migration.label} does not exist any more.")
+        return _fail(
+            track, f"{migration.label} does not exist any more: it was deleted while it migrated."
+        )
     if seen is None:
         return track
     track = _note(migration, seen, now, track)
@@ -416,7 +421,7 @@ def advance(
     if track.phase == STUCK:
         return _advance_stuck(migration, seen, limits, now, track)
     if track.phase == COMPLETED:
-        return _advance_completed(limits, track)
+        return _advance_completed(migration, limits, track)
     if track.phase == FAILED and not seen.resting:
         return _advance_failed(migration, seen, limits, now, track)
     return _advance_resting(migration, seen, limits, now, track)
@@ -695,10 +700,13 @@ def _await_removal(
     )
 
 
-def _advance_completed(limits: Limits, track: Track) -> Track:
+def _advance_completed(migration: Migration, limits: Limits, track: Track) -> Track:
     if limits.goal == CANCELLED:
         if track.ours:
-            return _fail(track, "The migration was completed before it could be cancelled.")
+            return _fail(
+                track,
+                f"The migration of {migration.label} was completed before it could be cancelled.",
+            )
     elif track.ours:
         return replace(track, want=VERIFY)
     if track.task_state == MOVED:
@@ -720,7 +728,7 @@ def _advance_resting(
             return _fail(
                 track,
                 f"{migration.label} is available at {seen.host}, but its cancelled migration left "
-                f"{seen.copies} instances.",
+                f"{seen.copies} instances. Ask migration_repair which of them can go.",
             )
         cancelled = track.ours or seen.task_state == "migration_cancelled"
         if seen.task_state == MARKED or (cancelled and migration.kind == SHARE_SERVER):
@@ -736,7 +744,7 @@ def _advance_resting(
         return _fail(
             track,
             f"{migration.label} is not migrating (status {seen.status!r}, task state "
-            f"{seen.task_state!r}) and no destination is given to start it.",
+            f"{seen.task_state!r}): to start it, say where to.",
         )
     refusal = refuses_start(migration, seen)
     passing = not seen.resting and seen.status not in _FINAL and seen.host == migration.source
@@ -777,7 +785,7 @@ def _advance_ended(
             track,
             f"Manila reports {seen.task_state!r} for {migration.label}, which is available at "
             f"{seen.host}; the reason is in the logs of manila-scheduler, manila-share or "
-            "manila-data.",
+            "manila-data. When that is mended, run it again.",
         )
     if seen.host != migration.source:
         return _fail(
@@ -789,12 +797,13 @@ def _advance_ended(
         # The copy of a host-assisted migration that is cancelled ends as a "success" at the source.
         return _fail(
             replace(track, phase=CANCELLED),
-            f"The migration of {migration.label} was cancelled by somebody else.",
+            f"The migration of {migration.label} was cancelled by somebody else. Run it again to "
+            "start it anew.",
         )
     return _fail(
         track,
         f"The migration of {migration.label} ended without a result: its task state is "
-        f"{seen.task_state!r}; somebody reset it.",
+        f"{seen.task_state!r}; somebody reset it. Ask migration_repair how it stands.",
     )
 
 

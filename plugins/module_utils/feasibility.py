@@ -63,6 +63,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Observation,
 )
 from ansible_collections.manila.migration.plugins.module_utils.wording import (
+    instead,
     many,
     some,
 )
@@ -830,7 +831,8 @@ def _destination_blockers(
     pool = inventory.pools_by_name.get(destination)
     if pool is None:
         if inventory.scheduler_up:
-            return [*found, Reason("pool_unknown", f"there is no pool {destination}")]
+            names = instead(destination, (one.name for one in inventory.pools))
+            return [*found, Reason("pool_unknown", f"there is no pool {destination}; {names}")]
         return [*found, SCHEDULER_DOWN]
     if share_type is None:
         return found + _service_blockers(service)

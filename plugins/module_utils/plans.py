@@ -101,9 +101,11 @@ def to_migrations(plan: Mapping[str, Any]) -> list[Migration]:
     is wrong where.
     """
     if not isinstance(plan, Mapping):
-        raise ValueError("The plan is no dictionary.")
+        raise ValueError("The plan is no dictionary: give what evacuation_plan returns as plan.")
     if plan.get("version") != VERSION:
-        raise ValueError(f"The plan has the version {plan.get('version')!r}, not {VERSION}.")
+        raise ValueError(
+            f"The plan has the version {plan.get('version')!r}, not {VERSION}: make a new one."
+        )
     entries = plan.get("migrations")
     if isinstance(entries, (str, Mapping)) or not isinstance(entries, Sequence):
         raise ValueError("The plan has no list of migrations.")
@@ -223,7 +225,10 @@ def follow(
     """
     wanted = {migration.id: number for number, migration in enumerate(to_migrations(agreed))}
     if (agreed.get("source") or "") != plan["source"]:
-        raise ValueError(f"It is a plan for {agreed.get('source')!r}, not for {plan['source']!r}.")
+        raise ValueError(
+            f"It is a plan for {agreed.get('source')!r}, not for {plan['source']!r}: give the one "
+            "that was made for it, or none."
+        )
     for name in ("objective", "share_servers", "availability_zone"):
         manner = agreed.get(name, plan[name])
         if manner != plan[name]:

@@ -22,6 +22,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     is_backend,
     is_pool,
 )
+from ansible_collections.manila.migration.plugins.module_utils.wording import instead
 
 EVACUATE = "evacuate"
 REBALANCE = "rebalance"
@@ -240,7 +241,9 @@ def _check_place(inventory: Inventory, name: str, place: str) -> None:
     if not inventory.scheduler_up and backend_of(place) in inventory.services:
         return
     what = "pool" if is_pool(place) else "back end"
-    raise ValueError(f"{name}: there is no {what} {place}.")
+    pools = [one.name for one in inventory.pools]
+    known = pools if is_pool(place) else [*map(backend_of, pools), *inventory.services]
+    raise ValueError(f"{name}: there is no {what} {place}; {instead(place, known)}.")
 
 
 def _type_id(inventory: Inventory, name: str) -> str:
@@ -252,5 +255,8 @@ def _type_id(inventory: Inventory, name: str) -> str:
             f"share_type_map: {len(found)} share types are named {name!r}; use the ID."
         )
     if not found:
-        raise ValueError(f"share_type_map: there is no share type {name!r}.")
+        known = [one.name for one in inventory.share_types.values()]
+        raise ValueError(
+            f"share_type_map: there is no share type {name!r}; {instead(name, known)}."
+        )
     return found[0]

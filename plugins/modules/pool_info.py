@@ -192,6 +192,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     is_pool,
 )
 from ansible_collections.manila.migration.plugins.module_utils.report import pool_lines
+from ansible_collections.manila.migration.plugins.module_utils.wording import instead
 
 
 class PoolInfoModule(MigrationModule):
@@ -219,7 +220,8 @@ class PoolInfoModule(MigrationModule):
         known = services if host is None or is_backend(host) else pools
         if host is not None and not (pools or known) and inventory.scheduler_up:
             what = "pool" if is_pool(host) else "back end"
-            self.refuse(f"host: there is no {what} {host}.")
+            names = [one.name for one in inventory.pools] if is_pool(host) else inventory.services
+            self.refuse(f"host: there is no {what} {host}; {instead(host, names)}.")
         if not inventory.scheduler_up:
             self.warn(f"{SCHEDULER_DOWN.message}.")
         self.results.update(pools=pools, services=services, text=pool_lines(pools, services))

@@ -10,6 +10,7 @@ as the interpreter that it is told is a script that enters it.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -139,8 +140,8 @@ def client(tmp_path: Path) -> Iterator[Client]:
     made.close()
 
 
-def variables(ansible: Ansible, client: Client) -> dict[str, Any]:
-    """What the evacuation has to know of the client, and the tasks that stop and start the writer."""
+def variables(ansible: Ansible, client: Client, **others: dict[str, Any]) -> dict[str, Any]:
+    """What the evacuation has to know of the clients, and the tasks that stop and start the writer."""
     quiesce = [
         {
             "name": "Stop the writer",
@@ -157,7 +158,7 @@ def variables(ansible: Ansible, client: Client) -> dict[str, Any]:
     ]
     for name, tasks in (("quiesce", quiesce), ("resume", resume)):
         (ansible.folder / f"{name}.yml").write_text(yaml.safe_dump(tasks))
-    hosts = {"clients": {"hosts": {"client-1": client.inventory()}}}
+    hosts = {"clients": {"hosts": {"client-1": client.inventory(), **others}}}
     (ansible.folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"children": hosts}}))
     return {
         "evacuate_source": "sandbox@files1",
@@ -234,6 +235,31 @@ def test_who_uses_a_mount_is_named_and_keeps_it(
     run = ansible.evacuate("cutover", "-i", "inventory.yml", **more)
     assert run.returncode == 0, run.stdout
     assert client.mounted() == [export(manila, share)]
+    assert_nothing_lost(manila, client, share)
+
+
+def test_a_client_that_does_not_answer_keeps_the_share_where_it_is(
+    manila: Manila, ansible: Ansible, client: Client
+) -> None:
+    share = begin(manila, client)
+    old = export(manila, share)
+    with socket.socket() as closed:  # bound, and nobody listens
+        closed.bind(("127.0.0.1", 0))
+        gone = {"ansible_host": "127.0.0.1", "ansible_port": closed.getsockname()[1]}
+        more = variables(ansible, client, **{"client-2": gone})
+        run = ansible.evacuate("all", "-i", "inventory.yml", **more)
+    report = result_of(ansible, run)
+    assert run.returncode == 2, run.stdout
+    assert "papers: not cut over" in report["error"], report["error"]
+    assert "client-2 (unmount): " in report["error"] and "Connection refused" in report["error"]
+    assert manila.share(share).task_state == "data_copying_completed"
+    # The other one was seen to all the same: it has its old mount back, and goes on.
+    assert client.mounted() == [old]
+    done = len(client.lines())
+    assert manila.share(share).host == FILES1
+    manila.api.shares.migration_cancel(share)
+    manila.await_task_state(share, "migration_cancelled")
+    wait_for(lambda: len(client.lines()) > done + 10, 30)
     assert_nothing_lost(manila, client, share)
 
 

@@ -78,7 +78,7 @@ def test_where_a_type_can_go_and_services(manila: Manila, ansible: Ansible) -> N
     assert list(pools(one)) == [FILES1]
     assert [service["host"] for service in one["services"]] == ["sandbox@files1"]
     for result, text in (
-        (unknown, "there is no back end sandbox@file."),
+        (unknown, "there is no back end sandbox@file; there are: sandbox@files1, sandbox@files2, "),
         (bad, "write it as host@backend or host@backend#pool"),
         (no_type, "no share type 'nope'"),
     ):

@@ -180,7 +180,7 @@ def test_without_a_destination_nothing_is_started():
     loop.plan = [Migration("s0", OLD, None)]
     outcome, error = ends(loop)
     assert (outcome, sent(loop)) == (FAILED, [])
-    assert "no destination is given" in error
+    assert "to start it, say where to" in error
 
 
 def test_one_that_began_a_moment_ago_is_watched_until_it_shows_where_it_goes():
@@ -276,7 +276,10 @@ def test_a_share_that_is_gone_while_it_migrates_fails_with_a_word():
     loop = story(goal=COMPLETED)
     loop.run(1)
     del loop.manila.shares["s0"]
-    assert ends(loop) == (FAILED, "share name-0 does not exist any more.")
+    assert ends(loop) == (
+        FAILED,
+        "share name-0 does not exist any more: it was deleted while it migrated.",
+    )
 
 
 def test_a_share_that_its_owner_extends_is_waited_for():
@@ -612,7 +615,8 @@ def test_a_copy_that_fails_is_a_failure_and_not_tried_again(fault, driver):
     assert outcome == FAILED
     assert error == (
         f"Manila reports 'migration_error' for share name-0, which is available at {OLD}; the "
-        "reason is in the logs of manila-scheduler, manila-share or manila-data."
+        "reason is in the logs of manila-scheduler, manila-share or manila-data. When that is "
+        "mended, run it again."
     )
     assert sent(loop) == [("start", "s0")]
 
@@ -833,7 +837,7 @@ def test_a_share_that_is_being_cut_over_can_not_be_cancelled():
     outcome, error = ends(loop)
     assert (outcome, error) == (
         FAILED,
-        "The migration was completed before it could be cancelled.",
+        "The migration of share name-0 was completed before it could be cancelled.",
     )
     assert sent(loop) == []
 
@@ -875,7 +879,7 @@ def test_cancelled_by_somebody_else_is_a_failure_of_ours():
     outcome, error = ends(loop)
     assert (outcome, error) == (
         FAILED,
-        "The migration of share name-0 was cancelled by somebody else.",
+        "The migration of share name-0 was cancelled by somebody else. Run it again to start it anew.",
     )
     assert loop.track("s0").phase == CANCELLED
 
@@ -886,7 +890,9 @@ def test_a_reset_is_told_from_an_end():
     share = loop.manila.shares["s0"]
     share.instances = share.instances[:1]
     loop.manila.reset("s0", None)
-    assert ends(loop)[1].endswith("its task state is None; somebody reset it.")
+    assert ends(loop)[1].endswith(
+        "its task state is None; somebody reset it. Ask migration_repair how it stands."
+    )
 
 
 def test_a_left_instance_after_a_cancel_is_a_failure():
@@ -896,7 +902,9 @@ def test_a_left_instance_after_a_cancel_is_a_failure():
     loop.manila.reset("s0", "migration_cancelled")
     outcome, error = ends(loop)
     assert outcome == FAILED
-    assert error.endswith("but its cancelled migration left 2 instances.")
+    assert error.endswith(
+        "but its cancelled migration left 2 instances. Ask migration_repair which of them can go."
+    )
 
 
 # -- when ------------------------------------------------------------------------------------

@@ -224,8 +224,8 @@ def test_without_a_destination_nothing_is_started():
     loop.plan = [Migration("s0", OLD, None, kind=SHARE_SERVER)]
     assert ends(loop) == (
         FAILED,
-        "share server s0 is not migrating (status 'active', task state None) and no destination is "
-        "given to start it.",
+        "share server s0 is not migrating (status 'active', task state None): to start it, say "
+        "where to.",
     )
 
 
@@ -320,7 +320,10 @@ def test_a_server_that_is_gone_while_it_migrates_fails_with_a_word():
     loop = story(goal=COMPLETED)
     loop.run(3)
     loop.manila.servers.clear()
-    assert ends(loop) == (FAILED, "share server s0 does not exist any more.")
+    assert ends(loop) == (
+        FAILED,
+        "share server s0 does not exist any more: it was deleted while it migrated.",
+    )
 
 
 # -- what must not be started ----------------------------------------------------------------
@@ -708,7 +711,10 @@ def test_one_that_is_being_cut_over_can_not_be_cancelled():
     loop.manila.rest_server("s0", NEW)
     loop.manila.complete("s0", FOREIGNER)
     loop.manila.advance(2)
-    assert ends(loop) == (FAILED, "The migration was completed before it could be cancelled.")
+    assert ends(loop) == (
+        FAILED,
+        "The migration of share server s0 was completed before it could be cancelled.",
+    )
     assert sent(loop) == []
 
 
@@ -825,7 +831,7 @@ def test_cancelled_by_somebody_else_is_a_failure_of_ours():
     loop.manila.cancel("s0", FOREIGNER)
     assert ends(loop) == (
         FAILED,
-        "The migration of share server s0 was cancelled by somebody else.",
+        "The migration of share server s0 was cancelled by somebody else. Run it again to start it anew.",
     )
     assert loop.track("s0").phase == CANCELLED
 
