@@ -65,7 +65,8 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manila = openstack.connect().config.get_session_client("shared-file-system")
+        self.connection = openstack.connect()
+        self.manila = self.connection.config.get_session_client("shared-file-system")
         self.log = Path(os.environ["MANILA_SANDBOX_LOGS"]) / "manila-api.log"
 
     def sandbox(self, *arguments: str) -> None:

@@ -87,7 +87,8 @@ def imports() -> list[list[str]]:
 
 def main() -> None:
     """Measure, and write the tables."""
-    manila = openstack.connect().config.get_session_client("shared-file-system")
+    connection = openstack.connect()
+    manila = connection.config.get_session_client("shared-file-system")
     subprocess.run([os.environ["MANILA_SANDBOX"], "reset"], check=True, capture_output=True)
     body = {
         "name": "startup",
