@@ -66,7 +66,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.connection = openstack.connect()
-        self.manila = self.connection.config.get_session_client("shared-file-system")
+        self.manila = self.connection.shared_file_system
         self.log = Path(os.environ["MANILA_SANDBOX_LOGS"]) / "manila-api.log"
 
     def sandbox(self, *arguments: str) -> None:

@@ -27,7 +27,7 @@ COPIED, MOVED = "migration_driver_phase1_done", "migration_success"
 def main(pool: str, new_type: str, parallel: int, poll: float, shares: Sequence[str]) -> None:
     """Move them all."""
     connection = openstack.connect()
-    manila = connection.config.get_session_client("shared-file-system")
+    manila = connection.shared_file_system
 
     def act(share: str, action: str, body: Any) -> None:
         answer = manila.post(f"/shares/{share}/action", json={action: body}, headers=HEADERS)
