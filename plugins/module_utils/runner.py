@@ -169,9 +169,8 @@ class Runner:
 
     def with_exports(self, migration: Migration) -> dict[str, Any]:
         """The record of what was moved before this run, with the exports of today."""
-        return as_record(
-            migration, replace(self.track(migration), facts_after=self._facts(migration))
-        )
+        found = self._facts(migration, self._seen.get(migration.id), has_snapshots=False)
+        return as_record(migration, replace(self.track(migration), facts_after=found))
 
     def note_exports(self) -> None:
         """Find out what clients mount of all that is copied.  Raises CloudError."""

@@ -77,7 +77,7 @@ class SingleMigrationModule(MigrationModule):
                     + ".",
                     blockers=[reason.as_dict() for reason in blockers],
                 )
-        if self.check_mode:
+        if self.check_mode or runner.track(migration).settled:
             runner.changed = bool(first.actions)
             self._note(runner, migration, before)
         else:
@@ -85,10 +85,10 @@ class SingleMigrationModule(MigrationModule):
                 runner.run(wait=self.params["wait"])
             finally:
                 self._note(runner, migration, before)
-            track = runner.track(migration)
-            if track.phase == COMPLETED and track.facts_after is None:
-                # Asked again, it is not checked again; the new exports are wanted all the same.
-                self.results["migration"] = runner.with_exports(migration)
+        track = runner.track(migration)
+        if not self.check_mode and track.phase == COMPLETED and track.facts_after is None:
+            # Asked again, it is not checked again; the new exports are wanted all the same.
+            self.results["migration"] = runner.with_exports(migration)
         self._judge(runner, migration)
 
     def _note(self, runner: Runner, migration: Migration, before: dict[str, Any]) -> None:

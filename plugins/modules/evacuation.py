@@ -206,6 +206,7 @@ import os
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     GOALS,
     Limits,
+    Memory,
     Migration,
     as_record,
     summarize,
@@ -266,6 +267,9 @@ class EvacuationModule(MigrationModule):
         except ValueError as error:
             self.refuse(f"plan: {error}")
         self._try_progress_file()
+        if not plan:
+            self._tell([], Memory(), changed=False)
+            return
         runner = Runner(
             self.open_cloud(),
             plan,
@@ -280,7 +284,7 @@ class EvacuationModule(MigrationModule):
         try:
             if self.check_mode:
                 runner.changed = bool(runner.preview().actions)
-            elif plan:
+            else:
                 runner.run()
             if self.params["with_exports"]:
                 runner.note_exports()
@@ -358,14 +362,17 @@ class EvacuationModule(MigrationModule):
             raise Abandoned
 
     def _note(self, runner: Runner) -> None:
-        records = [as_record(one, runner.track(one)) for one in runner.plan]
+        self._tell(runner.plan, runner.memory, runner.changed)
+
+    def _tell(self, plan: list[Migration], memory: Memory, changed: bool) -> None:
+        records = [as_record(one, memory.track(one)) for one in plan]
         self.results.update(
-            changed=runner.changed,
+            changed=changed,
             migrations=records,
             text=migration_lines(records),
             brief=open_lines(records),
-            summary=summarize(runner.plan, runner.memory),
-            rate=measured_rate(runner.plan, runner.memory),
+            summary=summarize(plan, memory),
+            rate=measured_rate(plan, memory),
         )
 
     def _judge(self, runner: Runner) -> None:
