@@ -1,7 +1,7 @@
 # Everything that these do is in tools/; each script says what it takes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit browser integration molecule faults fuzz bench \
+.PHONY: help demo test lint unit browser integration molecule faults fuzz bench matrix \
 	sandbox-up sandbox-down docs build install-local
 
 help: ## say this
@@ -33,6 +33,9 @@ faults: ## all faults on the sandbox, the results into docs/faults.md: `tools/fa
 
 fuzz: ## a million histories of the engine on a Manila that misbehaves: `tools/fuzz 100` for ten
 	@tools/fuzz
+
+matrix: ## each supported ansible-core and Python: `tools/matrix 3.13/2.21` for one
+	@tools/matrix
 
 bench: ## the benchmarks, their figures into docs/benchmarks.md
 	@tools/bench

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: client_exports
 short_description: What clients mount of migrations
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:

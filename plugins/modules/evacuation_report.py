@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: evacuation_report
 short_description: Write the report of an evacuation, for people and for programs
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_repair
 short_description: Diagnose and repair a migration of OpenStack Manila that came to a halt
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:

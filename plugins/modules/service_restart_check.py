@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: service_restart_check
 short_description: Find out whether a service of OpenStack Manila may be restarted now
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:

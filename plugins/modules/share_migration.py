@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: share_migration
 short_description: Migrate one share of OpenStack Manila to another pool, in two phases
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:

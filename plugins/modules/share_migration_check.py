@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: share_migration_check
 short_description: Check whether a share of OpenStack Manila can be migrated to a pool, and by which mechanism
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
