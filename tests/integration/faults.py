@@ -47,7 +47,12 @@ class Evacuation:
     """
 
     def __init__(
-        self, ansible: Ansible, phase: str = "all", role: bool = False, **more: Any
+        self,
+        ansible: Ansible,
+        phase: str = "all",
+        role: bool = False,
+        playbook: str = "evacuate",
+        **more: Any,
     ) -> None:
         self._ansible = ansible
         self._name = f"{phase}-{id(self)}"
@@ -62,7 +67,7 @@ class Evacuation:
         if role:
             variables = {f"evacuate_{key}": value for key, value in options.items()}
             self._command = ansible.command(
-                "manila.migration.evacuate",
+                f"manila.migration.{playbook}",
                 evacuate_cloud=CLOUD,
                 evacuate_phase=phase,
                 **variables,

@@ -10,7 +10,7 @@ keeps waiting until the run is dead: before it was carried out, or after.
 from __future__ import annotations
 
 import pytest
-from conftest import ALPHA, FILES1, Ansible, Manila, sandbox, wait_for
+from conftest import ALPHA, FILES1, GAMMA, Ansible, Manila, sandbox, wait_for
 from fault_proxy import Proxy
 from faults import Evacuation, assert_moved, case, hashes, write_files
 
@@ -144,6 +144,28 @@ def test_killed_again_and_again(manila: Manila, ansible: Ansible, proxy: Proxy) 
     cutover.succeed()
     assert_moved(manila, shares)
     assert len(proxy.carried(START)) == len(proxy.carried(COMPLETE)) == 2
+
+
+@pytest.mark.fault(
+    "a rebalancing is killed after its second start, and once more after a complete",
+    "the same command levels the pools, with as many moves as without the kills",
+)
+def test_killed_rebalance(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
+    # 48 of 320 GiB are in use: 20 % of the 120 GiB of alpha are the most that may stay there.
+    shares = manila.create_all([f"share-{n}" for n in range(6)], ALPHA, 8)
+    places = ["sandbox@alpha", "sandbox@gamma"]
+    command = Evacuation(ansible, role=True, playbook="rebalance", source="", destinations=places)
+    for pattern in (START, COMPLETE):
+        hold = proxy.hold(pattern, carried=True, skip=1 if pattern == START else 0)
+        command.begin()
+        hold.wait()
+        command.kill()
+        hold.drop()
+    command.succeed()
+    hosts = [manila.share(one).host for one in shares]
+    assert (hosts.count(ALPHA), hosts.count(GAMMA)) == (3, 3)
+    assert all(len(manila.instances(one)) == 1 for one in shares)
+    assert len(proxy.carried(START)) == len(proxy.carried(COMPLETE)) == 3
 
 
 @pytest.mark.parametrize(
