@@ -234,8 +234,8 @@ def report(runs: dict[str, list[Run]], read: float) -> list[str]:
         "",
         f"One share is read in {1000 * read:.0f} ms while nothing else is at work. Manila, its database "
         "and whoever asks share the processors of this machine, and Manila keeps them busy: so what is "
-        f"asked for, and what is computed, makes Manila slower. Of the {more(runs):.2f} s a share that b takes more than a, "
-        f"{read * asked(runs):.2f} s are the {asked(runs):.1f} reads that it sends more, and "
+        f"asked for, and what is computed, makes Manila slower. Of the {more(runs):.2f} s a share that b takes "
+        f"more than a, {read * asked(runs):.2f} s are the {asked(runs):.1f} reads that it sends more, and "
         f"{computed(runs):.2f} s its processor, most of it for the start of Ansible's tasks, whose number "
         "doesn't grow with the shares.",
     ]
