@@ -56,8 +56,8 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila
     Manila,
 )
 
-OLD, NEW, NEWER = "old@array#p", "new@array#p", "newer@array#p"
-POOLS = (OLD, NEW, NEWER)
+OLD, NEW, NEWER, OTHER = "old@array#p", "new@array#p", "newer@array#p", "other@array#p"
+POOLS = (OLD, NEW, NEWER, OTHER)
 
 
 def story(number: int = 1, *, faults: tuple[str, ...] = (), driver: bool = True, **limits) -> Loop:
@@ -449,6 +449,25 @@ def test_no_more_than_max_parallel_per_pool_work_in_one():
     loop.plan[2] = replace(loop.plan[2], destination=NEWER)
     assert wants(loop) == [(START, "s0"), (START, "s1")]  # OLD is full
     assert "work in old@array#p" in why(loop, "s2")
+
+
+def test_what_is_waited_for_is_told_anew_when_it_changes():
+    """Who waits for a slot isn't looked at while nothing changes; that must not make it stale."""
+    loop = story(4, goal=COPIED, max_parallel=2, max_parallel_per_pool=1)
+    for index in (2, 3):  # from and to other pools
+        loop.manila.teleport(f"s{index}", NEWER)
+        loop.plan[index] = replace(loop.plan[index], source=NEWER, destination=OTHER)
+    reasons = []
+    for _poll in range(3):
+        for action in loop.poll().actions:
+            loop.perform(action)
+        reasons.append([why(loop, one) for one in ("s1", "s3")])
+        loop.manila.advance(1)
+    assert sent(loop) == [("start", "s0"), ("start", "s2")]
+    full = "2 migrations are at work in the cloud, max_parallel is 2"
+    assert "work in old@array#p" in reasons[0][0] and reasons[0][1] == full
+    assert reasons[1:] == [[full, full], [full, full]]
+    assert loop.broken == []
 
 
 def test_destinations_have_caps_as_sources_have():
