@@ -873,17 +873,20 @@ class _Slots:
         if self.total >= self.limits.max_parallel:
             return Reason(
                 "slot",
-                f"{self.total} migrations are at work in the cloud, max_parallel is "
-                f"{self.limits.max_parallel}",
+                f"{_at_work(self.total)} in the cloud, max_parallel is {self.limits.max_parallel}",
             )
         for place in places:
             if place and self._at(place) >= self.limits.max_parallel_per_pool:
                 return Reason(
                     "slot",
-                    f"{self._at(place)} migrations are at work in {place}, max_parallel_per_pool "
-                    f"is {self.limits.max_parallel_per_pool}",
+                    f"{_at_work(self._at(place))} in {place}, max_parallel_per_pool is "
+                    f"{self.limits.max_parallel_per_pool}",
                 )
         return None
+
+
+def _at_work(count: int) -> str:
+    return "1 migration is at work" if count == 1 else f"{count} migrations are at work"
 
 
 def decide(

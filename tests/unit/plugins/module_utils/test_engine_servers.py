@@ -888,9 +888,7 @@ def test_a_server_is_at_work_in_every_pool_of_its_back_ends(source, destination,
     mixed(loop, "share", f"{source}#{pool}", f"{destination}#{pool}")
     assert wants(loop) == [(START, "s0")]
     place = f"{source}#{pool}" if source == OLD else f"{destination}#{pool}"
-    assert why(loop, "share") == (
-        f"1 migrations are at work in {place}, max_parallel_per_pool is 1"
-    )
+    assert why(loop, "share") == (f"1 migration is at work in {place}, max_parallel_per_pool is 1")
 
 
 def test_shares_in_different_pools_count_once_for_a_server():
