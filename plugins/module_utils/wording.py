@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
 _NAMED = 3
 """How many things of a kind are named before the others are only counted."""
@@ -33,6 +33,6 @@ def listed(names: Sequence[str], noun: str) -> str:
 def instead(name: str, known: Iterable[str]) -> str:
     """What could be meant by a name that isn't there, the most alike first: ``there are: a, b``."""
     names = sorted(set(known))
-    near = get_close_matches(name, names, n=_NAMED, cutoff=0.0)
+    near = sorted(names, key=lambda one: -SequenceMatcher(None, name, one).ratio())[:_NAMED]
     more = f" and {len(names) - len(near)} more" if len(names) > len(near) else ""
     return f"there are: {', '.join(near)}{more}" if near else "there is none at all"
