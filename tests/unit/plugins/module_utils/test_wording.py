@@ -29,7 +29,7 @@ def test_numbers_and_lists():
         (
             "n@new#pool",
             ["z@other#x", "n@new#pools", "n@ne#pool", "n@new#pool1", "y@other#x"],
-            "there are: n@ne#pool, n@new#pool1, n@new#pools and 2 more",
+            "there are: n@new#pool1, n@new#pools, n@ne#pool and 2 more",
         ),
         ("gold", ["tin"], "there are: tin"),
         ("gold", [], "there is none at all"),
