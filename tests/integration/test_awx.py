@@ -241,7 +241,8 @@ def test_the_workflow_from_plan_to_report(jobs: Jobs, awx: Awx, manila: Manila) 
     other = {**plan.artifacts, **answers, "evacuate_source": "sandbox@files1"}
     wrong = jobs.run("copy", other)
     assert wrong.failures == [
-        "baseline: It is a plan for 'sandbox@alpha', not for 'sandbox@files1'."
+        "baseline: It is a plan for 'sandbox@alpha', not for 'sandbox@files1': give the one that was "
+        "made for it, or none."
     ]
     assert manila.snapshot_of_world() == world
 

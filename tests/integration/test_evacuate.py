@@ -261,7 +261,11 @@ def test_bad_input_of_the_modules(manila: Manila, ansible: Ansible) -> None:
         ("evacuation", {**drive, "max_parallel": 0}, "at least 1"),
         ("evacuation", {**drive, "max_failures": 0}, "at least 1"),
         ("evacuation", {**drive, "cutover_window": {"start": "25:00", "end": "1:00"}}, "25:00"),
-        ("evacuation", {**drive, "cloud": "sandbox-member"}, "admin role"),
+        (
+            "evacuation",
+            {"plan": {"version": 1, "migrations": [entry]}, "cloud": "sandbox-member"},
+            "admin role",
+        ),
     ]
     results = ansible.tasks(
         *(

@@ -202,7 +202,7 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_starts(
         ({"destination_pool": GAMMA, "cloud": "nope"}, "nope was not found"),
         ({"destination_pool": GAMMA, "cloud": "sandbox-member"}, "admin role"),
         ({"destination_pool": GAMMA, "cloud": "sandbox-unreachable"}, "no answer"),
-        ({}, "no destination is given"),
+        ({}, "to start it, say where to"),
         (
             {"destination_pool": "sandbox@beta#silver"},
             "sandbox@beta#silver: the pool's manila-share",

@@ -301,7 +301,7 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_starts(
         (move(server, destination_host=SERVERS3), "is disabled"),
         (move(server, **there, new_share_network="nope"), "no share network with the name or ID"),
         (move(server, **there, nondisruptive=True), "nondisruptive is asked for"),
-        (move(server), "no destination is given"),
+        (move(server), "to start it, say where to"),
         (move(server, **there, poll_interval=0), "more than 0 seconds"),
         (move(server, **there, cloud="sandbox-member"), "admin role"),
         (repair("nope"), "no share server with the ID 'nope'"),
