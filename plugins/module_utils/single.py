@@ -77,7 +77,7 @@ class SingleMigrationModule(MigrationModule):
                     + ".",
                     blockers=[reason.as_dict() for reason in blockers],
                 )
-        if self.check_mode or runner.track(migration).settled:
+        if self.check_mode or (runner.track(migration).settled and not first.actions):
             runner.changed = bool(first.actions)
             self._note(runner, migration, before)
         else:
