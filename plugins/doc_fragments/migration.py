@@ -12,7 +12,10 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   poll_interval:
-    description: Seconds between two looks at the cloud, up to four times as many while nothing happens.
+    description:
+      - Seconds between two looks at the cloud.
+      - While nothing happens they grow to a twentieth of the time for which nothing has happened, up to four times as
+        many.
     type: float
     default: 15
   timeout:

@@ -38,6 +38,10 @@ def complete(result: Mapping[str, Any], plan: Mapping[str, Any], written_at: str
             if "id" not in one:
                 raise ValueError(f"{where}: every entry of 'migrations' needs an 'id'.")
     planned = {one["id"]: one for one in plan.get("migrations") or []}
+    # ansible-core 2.18 makes a text of a number that a template returns alone.
+    rate = result.get("rate")
+    if isinstance(rate, str):
+        result = {**result, "rate": float(rate) if rate else None}
     return {
         "version": VERSION,
         "written_at": written_at,

@@ -78,8 +78,10 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
 )
 
 SAMPLES = 4
-"""How many migrations are asked for their progress a poll: what a poll costs must not grow."""
+"""How many migrations are asked for their progress at once: what a poll costs must not grow."""
 
+SAMPLED = 5.0
+"""Seconds between that, at least: percents are for people."""
 
 GRACE = 10.0
 """Seconds for which a share that is met copied is left alone, at least: whoever was killed a moment
@@ -93,6 +95,9 @@ def draw_grace() -> float:
 
 SLOWEST = 4
 """How many times longer the pause between two polls gets at most while nothing happens."""
+
+LATE = 0.05
+"""What is seen late by a longer pause is late by this part of the time it took, at most."""
 
 _NOTHING = Reason("", "")
 
@@ -160,6 +165,8 @@ class Runner:
             sources = (backend_of(one.source) for one in self.plan)
             self._lease = Lease(cloud, sources, max(10.0, SLOWEST * poll_interval), sleep)
         self._polls = 0
+        self._samples = 0
+        self._sampled_at = -math.inf
         self._before: Observation | None = None
         self._seen: Mapping[str, Observation] = {}
 
@@ -205,8 +212,8 @@ class Runner:
             self._lease.release()
 
     def _drive(self, wait: bool) -> None:
-        pause = self.poll_interval
-        deadline = self.cloud.now() + self.timeout
+        moved_at = self.cloud.now()
+        deadline = moved_at + self.timeout
         while True:
             decision = self._poll(self.limits, deadline)
             still = not decision.actions and _same(self.memory, decision.memory)
@@ -224,9 +231,12 @@ class Runner:
                 self.timed_out = True
                 return
             # While clients are disturbed every second counts; a copy may go on for hours.
-            idle = still and not any(one.phase == COMPLETING for one in self.memory.tracks.values())
-            pause = min(pause * 1.5, SLOWEST * self.poll_interval) if idle else self.poll_interval
-            self._sleep(max(0.0, min(pause, self._next_event(deadline) - self.cloud.now())))
+            now = self.cloud.now()
+            if not still or any(one.phase == COMPLETING for one in self.memory.tracks.values()):
+                moved_at = now
+            pause = min(LATE * (now - moved_at), SLOWEST * self.poll_interval)
+            pause = max(pause, self.poll_interval)
+            self._sleep(max(0.0, min(pause, self._next_event(deadline) - now)))
 
     def _next_event(self, deadline: float) -> float:
         """When the next look must be taken whatever happens until then."""
@@ -322,7 +332,12 @@ class Runner:
             and seen[one.id].state.phase == COPYING
             and seen[one.id].state.progress is None
         ]
-        begin = (self._polls * SAMPLES) % len(copying) if copying else 0
+        now = self.cloud.now()
+        if not copying or now < self._sampled_at + SAMPLED:
+            return seen
+        self._sampled_at = now
+        self._samples += SAMPLES
+        begin = self._samples % len(copying)
         for one in (copying + copying)[begin : begin + min(SAMPLES, len(copying))]:
             seen[one] = replace(seen[one], progress=self.cloud.progress(seen[one].kind, one))
         return seen

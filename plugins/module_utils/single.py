@@ -12,6 +12,7 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import Clou
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     START,
     Limits,
+    Memory,
     Migration,
     as_record,
 )
@@ -81,6 +82,9 @@ class SingleMigrationModule(MigrationModule):
             runner.changed = bool(first.actions)
             self._note(runner, migration, before)
         else:
+            if runner.track(migration).settled:
+                # Its record is all that is left to do, and what is settled isn't looked at again.
+                runner.memory = Memory()
             try:
                 runner.run(wait=self.params["wait"])
             finally:

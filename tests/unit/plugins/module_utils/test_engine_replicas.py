@@ -539,6 +539,24 @@ def test_gates_look_at_the_place():
         # One that waits for a disaster need not have any, but keeps what it has.
         (None, {"exports": (), "active": False}, []),
         ({"exports": ("e",)}, {"exports": (), "active": False}, ["it has no export location"]),
+        # Manila 15 never notes that it has handed a new replica its rules.
+        (None, {"unapplied": frozenset({("ip 192.0.2.1", "queued_to_apply")})}, []),
+        (
+            None,
+            {
+                "unapplied": frozenset({("ip 192.0.2.1", "queued_to_apply")}),
+                "rules_status": "syncing",
+            },
+            ["its access rules are 'syncing'"],
+        ),
+        (
+            None,
+            {"unapplied": frozenset({("ip 192.0.2.1", "error"), ("b", "queued_to_apply")})},
+            [
+                "access rules are not in force (ip 192.0.2.1 (error)), so clients may only be able "
+                "to read: any change of a rule of this share makes Manila apply all of them"
+            ],
+        ),
     ],
 )
 def test_what_is_compared(before, found, said):

@@ -55,6 +55,11 @@ def report(*migrations, plan=(), **more):
     return complete({"migrations": list(migrations), **more}, {"migrations": list(plan)}, NOW)
 
 
+@pytest.mark.parametrize(("rate", "read"), [("12.5", 12.5), ("", None), (None, None), (8.0, 8.0)])
+def test_the_rate_is_a_number_also_where_ansible_makes_a_text_of_it(rate, read):
+    assert report(SHARE, rate=rate)["rate"] == read
+
+
 def rows(*migrations, plan=()):
     return list(
         csv.DictReader(io.StringIO(exports_csv(report(*migrations, plan=plan)), newline=""))

@@ -353,11 +353,13 @@ def test_a_few_are_asked_for_their_progress_others_the_next_time() -> None:
         cloud,  # type: ignore[arg-type]
         plan,
         Limits(),
-        timeout=3,
-        poll_interval=1,
+        timeout=15,
+        poll_interval=2.5,
         sleep=cloud.sleep,
     ).run()
-    assert all(len(one) == under_test.SAMPLES for one in asked[1:])
+    # Every second poll, 5 s after the one before.
+    some = under_test.SAMPLES
+    assert [len(one) for one in asked] == [some, 0, some, 0, some, 0, some]
     assert len({one for poll in asked for one in poll}) == len(plan)
 
 
@@ -499,6 +501,7 @@ def test_what_a_poll_costs(number: int, crowded: bool, task_state: str, asked: l
     runner = drive_server(cloud, COPIED, number, crowded=crowded)
     for _unused in range(3):
         cloud.asked.clear()
+        cloud.time += under_test.SAMPLED
         runner.memory = runner._poll(runner.limits).memory
         assert sorted(one.split()[0] for one in cloud.asked) == asked
     assert {runner.track(one).seen for one in runner.plan} == {True}
@@ -523,7 +526,7 @@ def test_a_plan_of_shares_alone_asks_for_servers_only_where_caps_matter() -> Non
 
 def test_progress_is_asked_for_by_kind() -> None:
     cloud = ServerCloud(server(COPYING_SERVER))
-    runner = drive_server(cloud, timeout=1)
+    runner = drive_server(cloud, timeout=6)
     runner.run()
     assert cloud.asked.count("progress of share_server") == 2
     assert runner.track(runner.plan[0]).progress == 40
@@ -657,7 +660,7 @@ def test_the_exports_of_a_share_that_was_moved_before() -> None:
 
 def test_it_asks_less_often_while_nothing_happens():
     cloud = FakeCloud(
-        at_source(), at_source(), *[migrating("migration_driver_starting")] * 12, MOVED
+        at_source(), at_source(), *[migrating("migration_driver_starting")] * 60, MOVED
     )
     pauses: list[float] = []
 
@@ -668,8 +671,41 @@ def test_it_asks_less_often_while_nothing_happens():
     run = drive(cloud)
     run._sleep = sleep
     run.run()
-    assert pauses[:6] == [1, 1, 1.5, 2.25, 3.375, 4]
+    # A twentieth of the time for which nothing has happened: 40 s are seen 2 s late at most.
+    assert pauses[:21] == [1] * 21
+    assert all(1 < pause <= 2 for pause in pauses[22:35])
     assert max(pauses) == 4
+
+
+class QueueCloud(FakeCloud):
+    """Two shares that are copied, and moved, as soon as that is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shares = {one: replace(at_source(), id=one) for one in ("s", "t")}
+
+    def observe(self, ids: Any) -> tuple[dict[str, Observation], set[str]]:
+        return {one: self.shares[one] for one in ids}, set()
+
+    def migrating(self) -> list[Observation]:
+        return [one for one in self.shares.values() if one.moving]
+
+    def start(self, kind: str, share_id: str, destination: str, options: Any) -> None:
+        self.shares[share_id] = replace(migrating(DONE), id=share_id)
+
+    def complete(self, kind: str, share_id: str) -> None:
+        self.shares[share_id] = replace(MOVED, id=share_id)
+
+
+def test_a_slot_that_is_free_is_taken_at_once():
+    cloud = QueueCloud()
+    run = drive(cloud)
+    run.plan.append(Migration("t", OLD, NEW))
+    run.limits = replace(run.limits, max_parallel=1)
+    run.run()
+    first, second = sorted(run.memory.tracks.values(), key=lambda one: one.started_at or 0)
+    assert first.outcome == second.outcome == "reached"
+    assert second.started_at == first.completed_at
 
 
 def test_the_opening_of_the_window_is_not_slept_through():
