@@ -67,10 +67,12 @@ def sandbox(*arguments: str) -> None:
 def main() -> None:
     """Write the rows, run the phases that only read, and write the table."""
     sandbox("reset")
+    sandbox("grow", str(max(1, SHARES // 50)))
     python = Path(os.environ["MANILA_SANDBOX_VENV"]) / "bin" / "python"
     config = Path(os.environ["OS_CLIENT_CONFIG_FILE"]).parent / "etc" / "manila.conf"
     log = Path(os.environ["MANILA_SANDBOX_LOGS"]) / "manila-api.log"
     subprocess.run([python, "-c", ROWS, config, str(SHARES)], check=True)
+    sandbox("refresh")
     rows = []
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

@@ -456,6 +456,8 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument("--copy-seconds", type=float, help="a driver-assisted copy")
     speed.add_argument("--complete-seconds", type=float, help="a cut-over")
     speed.add_argument("--call-seconds", type=float, help="any other call of a driver")
+    grow = commands.add_parser("grow", help="make the pools larger than they are, while all runs")
+    grow.add_argument("factor", type=float, help="how many times")
     fail = commands.add_parser("fail", help="make a method of the drivers fail, while all runs")
     fail.add_argument("what", metavar="method", help="e.g. migration_continue")
     refuse = commands.add_parser("refuse", help="make the drivers lack a capability")
@@ -496,6 +498,7 @@ def _run(arguments: argparse.Namespace) -> int:
             complete_seconds=arguments.complete_seconds,
             call_seconds=arguments.call_seconds,
         ),
+        "grow": lambda: sandbox.switch(pool_factor=arguments.factor),
     }
     with sandbox.locked():
         actions[command]()

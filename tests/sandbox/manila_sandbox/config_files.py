@@ -49,6 +49,7 @@ DEFAULT_BEHAVIOUR = {
     "copy_seconds": 3.0,
     "complete_seconds": 0.5,
     "call_seconds": 0.1,
+    "pool_factor": 1.0,
     "fail": {},
     "refuse": {},
     "offer": {},

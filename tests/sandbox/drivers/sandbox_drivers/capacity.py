@@ -10,6 +10,7 @@ from manila.share import utils as share_utils
 from oslo_config import cfg
 
 from sandbox_drivers import releases
+from sandbox_drivers.behaviour import switches
 
 # what a thin share really takes of its size
 _THIN_USE = 0.25
@@ -35,10 +36,11 @@ def pools_info(driver: Any) -> list[dict[str, Any]]:
         pool = share_utils.extract_host(instance["host"], level="pool")
         provisioned[pool] = provisioned.get(pool, 0.0) + float(instance["size"] or 0)
     pools = []
+    factor = float(switches()["pool_factor"])
     for option in configuration.sandbox_pools:
         name, size, reserved, ratio = option.split(":")
         thin = float(ratio) > 0
-        total = float(size)
+        total = factor * float(size)
         promised = provisioned.get(name, 0.0)
         taken = promised * _THIN_USE if thin else promised
         pool_info: dict[str, Any] = {
