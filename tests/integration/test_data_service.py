@@ -471,6 +471,9 @@ def without_it_the_copy_breaks_and_can_be_cleaned_up(
     manila: Manila, ansible: Ansible, node: Node
 ) -> None:
     changed = {"data_service_data_access_wait_access_rules_timeout": 100}
+    # The evacuation has left its source disabled.
+    manila.api.services.enable("sandbox@files1", "manila-share")
+    sandbox("refresh")
     share = manila.create("letters", FILES1, 1, "files")
     source = manila.folder(share)
     fill(source)

@@ -32,6 +32,7 @@ COMPLETE = "migration_complete$"
         ),
     ],
 )
+@pytest.mark.needs_api("2.83")
 def test_two_at_once(
     manila: Manila, ansible: Ansible, proxy: Proxy, phases: tuple[str, ...]
 ) -> None:
