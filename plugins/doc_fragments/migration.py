@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   poll_interval:
     description:
-      - Seconds between two looks at the cloud.
+      - Seconds from one look at the cloud to the next; where a look takes long, at least half as many are between them.
       - While nothing happens they grow to a twentieth of the time for which nothing has happened, up to four times as
         many.
     type: float

@@ -282,20 +282,22 @@ def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observati
     migrating = {seen.id: seen for seen in running}
     wanted: set[str] = set()
     known = {other for other, what in memory.others.items() if what.destination is not None}
-    known.update(migration.id for migration in plan)
     tracks = memory.tracks
     for migration in plan:
+        moves = migration.id in migrating
+        if moves:
+            known.add(migration.id)
         track = tracks.get(migration.id, _NOTHING)
         if track.outcome is not None or migration.kind == SHARE_SERVER:
             continue
-        if migration.id in migrating:
+        if moves:
             if migration.kind == SHARE_REPLICA:
                 continue
             # Not met while migrating yet: whose it is, and where to, only instances tell.
             started = track.sent.get(START) == ACCEPTED
             if track.look or not (track.ours and (track.destination or started)):
                 wanted.add(migration.id)
-        elif not track.seen or track.look or track.ours or track.phase in MIGRATING | {STUCK}:
+        elif not track.seen or track.look or track.ours or track.phase in _UNDER_WAY:
             wanted.add(migration.id)
     for seen in migrating.values():
         if seen.id not in known and seen.kind == SHARE:
@@ -304,6 +306,9 @@ def looks(plan: Sequence[Migration], memory: Memory, running: Iterable[Observati
         if other not in migrating and what.kind == SHARE:
             wanted.add(other)
     return wanted
+
+
+_UNDER_WAY = MIGRATING | {STUCK}
 
 
 # -- the two gates before an action that changes something -----------------------------------
@@ -871,10 +876,7 @@ class _Slots:
 
     def _full(self, places: Iterable[str | None]) -> Reason | None:
         if self.total >= self.limits.max_parallel:
-            return Reason(
-                "slot",
-                f"{_at_work(self.total)} in the cloud, max_parallel is {self.limits.max_parallel}",
-            )
+            return _all_taken(self.total, self.limits.max_parallel)
         for place in places:
             if place and self._at(place) >= self.limits.max_parallel_per_pool:
                 return Reason(
@@ -883,6 +885,12 @@ class _Slots:
                     f"{self.limits.max_parallel_per_pool}",
                 )
         return None
+
+
+@cache
+def _all_taken(total: int, limit: int) -> Reason:
+    # One object for the thousands that wait for it, poll after poll.
+    return Reason("slot", f"{_at_work(total)} in the cloud, max_parallel is {limit}")
 
 
 def _at_work(count: int) -> str:
@@ -898,22 +906,23 @@ def decide(
     free the source), then starts, in the order of the plan, each under the caps that hold at this
     moment.
     """
-    tracks: dict[str, Track] = {}
+    tracks = {migration.id: _NOTHING for migration in plan}
+    tracks.update(memory.tracks)
+    met = [one for one in plan if one.id in reading.seen or one.id in reading.gone]
+    for migration in met:
+        seen, gone = reading.seen.get(migration.id), migration.id in reading.gone
+        track = tracks[migration.id]
+        tracks[migration.id] = advance(migration, seen, gone, limits, now, track)
     wants: dict[str | None, list[Migration]] = defaultdict(list)
     """What is not settled, in the order of the plan."""
     failures = 0
-    before = memory.tracks
     for migration in plan:
-        track = before.get(migration.id, _NOTHING)
-        seen, gone = reading.seen.get(migration.id), migration.id in reading.gone
-        if seen is not None or gone:
-            track = advance(migration, seen, gone, limits, now, track)
-        tracks[migration.id] = track
+        track = tracks[migration.id]
         if track.outcome is None:
             wants[track.want].append(migration)
         elif track.outcome == FAILED:
             failures += 1
-    others = _others(plan, tracks, reading, memory)
+    others = _others(met, tracks, reading, memory)
     slots = _Slots(limits)
     for other in others.values():
         if other.busy:
@@ -935,8 +944,8 @@ def decide(
                 actions.append(Action(verb, migration))
     actions += [
         Action(RECORD, migration)
-        for migration in plan
-        if migration.id in reading.seen and _must_record(migration, tracks, reading, memory)
+        for migration in met
+        if _must_record(migration, tracks, reading, memory)
     ]
     too_many = _too_many(failures, limits)
     groups = _Groups(plan, tracks, limits)
@@ -953,7 +962,7 @@ def decide(
                 if not queue:
                     queue = (slots.refuse(), too_many, not_started, _states(reading))
                     unchanged = queue == memory.queue
-                if unchanged and track.waiting_for == queue[0]:
+                if unchanged and track.waiting_for is queue[0]:
                     continue
             pools = (migration.source, track.destination or migration.destination)
             if verb == START:
@@ -1179,12 +1188,15 @@ def _can_still_move(track: Track) -> bool:
 
 
 def _others(
-    plan: Sequence[Migration], tracks: Mapping[str, Track], reading: Reading, memory: Memory
+    met: Sequence[Migration], tracks: Mapping[str, Track], reading: Reading, memory: Memory
 ) -> dict[str, Other]:
-    """Everything that migrates and is not ours to drive, with what was known of it before."""
+    """Everything that migrates and is not ours to drive, with what was known of it before.
+
+    ``met`` is what of the plan was read now.
+    """
     settled = {
         migration.id: Other(migration.source, tracks[migration.id].destination, busy=False)
-        for migration in plan
+        for migration in met
         if migration.id in reading.seen and tracks[migration.id].settled
     }
     others: dict[str, Other] = {}

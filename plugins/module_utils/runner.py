@@ -149,7 +149,7 @@ class Runner:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.cloud = cloud
-        self.plan = list(plan)
+        self.plan = tuple(plan)
         self.limits = limits
         self.timeout = timeout
         self.poll_interval = poll_interval
@@ -164,6 +164,9 @@ class Runner:
         if lease:
             sources = (backend_of(one.source) for one in self.plan)
             self._lease = Lease(cloud, sources, max(10.0, SLOWEST * poll_interval), sleep)
+        self._planned = {one.id: one for one in self.plan}
+        self._servers = {one.id for one in self.plan if one.kind == SHARE_SERVER}
+        self._replicas = {one.id: one for one in self.plan if one.kind == SHARE_REPLICA}
         self._polls = 0
         self._samples = 0
         self._sampled_at = -math.inf
@@ -215,6 +218,7 @@ class Runner:
         moved_at = self.cloud.now()
         deadline = moved_at + self.timeout
         while True:
+            begun = self.cloud.now()
             decision = self._poll(self.limits, deadline)
             still = not decision.actions and _same(self.memory, decision.memory)
             self.memory = decision.memory
@@ -236,6 +240,8 @@ class Runner:
                 moved_at = now
             pause = min(LATE * (now - moved_at), SLOWEST * self.poll_interval)
             pause = max(pause, self.poll_interval)
+            # From the beginning of one poll to that of the next; a slow cloud gets its rest.
+            pause = max(pause - max(0.0, now - begun), self.poll_interval / 2)
             self._sleep(max(0.0, min(pause, self._next_event(deadline) - now)))
 
     def _next_event(self, deadline: float) -> float:
@@ -282,15 +288,13 @@ class Runner:
         seen = {one.id: one for one in running}
         seen.update((one.id, one) for one in listed)
         wanted = looks(self.plan, self.memory, running)
-        replicas = {one.id: one for one in self.plan if one.kind == SHARE_REPLICA}
-        looked, gone = self.cloud.observe(wanted - set(replicas))
+        looked, gone = self.cloud.observe(wanted - set(self._replicas))
         seen.update(looked)
         looked, missing = self.cloud.observe_replicas(
-            {one: _places(replicas[one]) for one in wanted & set(replicas)}
+            {one: _places(self._replicas[one]) for one in wanted & set(self._replicas)}
         )
         seen.update(looked)
-        planned = {one.id for one in self.plan if one.kind == SHARE_SERVER}
-        gone |= missing | (planned - set(seen))
+        gone |= missing | (self._servers - set(seen))
         services = self.cloud.services()
         managers = {one.host: one for one in services if one.binary == SHARE_MANAGER}
         workers = {
@@ -304,33 +308,33 @@ class Runner:
 
     def _read_servers(self) -> list[Observation]:
         """The share servers of the plan, and all that migrate: one request for all of them."""
-        planned = {one.id for one in self.plan if one.kind == SHARE_SERVER}
-        if not (planned or self.crowded):
+        if not (self._servers or self.crowded):
             return []
-        return observe_servers(planned, self.cloud.share_servers())
+        return observe_servers(self._servers, self.cloud.share_servers())
 
     def _read_replicas(self) -> list[Observation]:
         """The replicas that are moved in the cloud: two requests for all of them."""
-        planned = {one.id: one for one in self.plan}
-        if not (self.crowded or any(one.kind == SHARE_REPLICA for one in self.plan)):
+        if not (self.crowded or self._replicas):
             return []
         return [
             observe_replica(
-                share, replicas, *(_places(planned[share.id]) if share.id in planned else ())
+                share,
+                replicas,
+                *(_places(self._replicas[share.id]) if share.id in self._replicas else ()),
             )
             for share, replicas in self.cloud.marked()
-            if share.id not in planned or planned[share.id].kind == SHARE_REPLICA
+            if share.id not in self._planned or share.id in self._replicas
         ]
 
     def _with_progress(self, seen: dict[str, Observation]) -> dict[str, Observation]:
         """Ask a few of the running copies how far they are, others the next time."""
         copying = [
             one.id
-            for one in self.plan
-            if one.id in seen
-            and not self.track(one).settled
-            and seen[one.id].state.phase == COPYING
-            and seen[one.id].state.progress is None
+            for one in seen.values()
+            if one.id in self._planned
+            and not self.track(self._planned[one.id]).settled
+            and one.state.phase == COPYING
+            and one.state.progress is None
         ]
         now = self.cloud.now()
         if not copying or now < self._sampled_at + SAMPLED:

@@ -202,6 +202,7 @@ import fcntl
 import json
 import math
 import os
+from collections.abc import Sequence
 
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     GOALS,
@@ -364,7 +365,7 @@ class EvacuationModule(MigrationModule):
     def _note(self, runner: Runner) -> None:
         self._tell(runner.plan, runner.memory, runner.changed)
 
-    def _tell(self, plan: list[Migration], memory: Memory, changed: bool) -> None:
+    def _tell(self, plan: Sequence[Migration], memory: Memory, changed: bool) -> None:
         records = [as_record(one, memory.track(one)) for one in plan]
         self.results.update(
             changed=changed,

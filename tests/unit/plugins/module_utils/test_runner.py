@@ -124,7 +124,7 @@ def drive(cloud: FakeCloud, goal: str = COMPLETED, **more: Any) -> Runner:
     limits = Limits(goal=goal, grace=more.pop("grace", 0))
     return Runner(
         cloud,  # type: ignore[arg-type]
-        [Migration("s", OLD, NEW)],
+        more.pop("plan", [Migration("s", OLD, NEW)]),
         limits,
         timeout=more.pop("timeout", 100),
         poll_interval=1,
@@ -153,9 +153,7 @@ class SnapshotCloud(FakeCloud):
 
 
 def give_up(cloud: SnapshotCloud, *snapshots: str) -> Runner:
-    runner = drive(cloud, COPIED)
-    runner.plan = [replace(runner.plan[0], delete_snapshots=snapshots)]
-    return runner
+    return drive(cloud, COPIED, plan=[Migration("s", OLD, NEW, delete_snapshots=snapshots)])
 
 
 def test_snapshots_that_are_given_up_are_gone_before_the_start() -> None:
@@ -446,12 +444,9 @@ class ServerCloud(FakeCloud):
 
 
 def drive_server(cloud: ServerCloud, goal: str = COMPLETED, number: int = 1, **more: Any) -> Runner:
-    runner = drive(cloud, goal, **more)
-    runner.plan = [Migration("v", HERE, THERE, kind=SHARE_SERVER)]
-    runner.plan += [
-        Migration(f"v{one}", HERE, THERE, kind=SHARE_SERVER) for one in range(10, 9 + number)
-    ]
-    return runner
+    names = ["v", *(f"v{one}" for one in range(10, 9 + number))]
+    plan = [Migration(one, HERE, THERE, kind=SHARE_SERVER) for one in names]
+    return drive(cloud, goal, plan=plan, **more)
 
 
 def test_a_whole_migration_of_a_server() -> None:
@@ -677,6 +672,24 @@ def test_it_asks_less_often_while_nothing_happens():
     assert max(pauses) == 4
 
 
+@pytest.mark.parametrize(("takes", "pause"), [(0.4, 0.6), (0.5, 0.5), (3, 0.5), (-9, 1)])
+def test_the_time_that_a_look_takes_belongs_to_the_pause(takes: float, pause: float) -> None:
+    # But a cloud that is slow has half of it to itself; and the clock may be set back.
+    cloud = FakeCloud(at_source(), *[migrating("migration_driver_starting")] * 5, MOVED)
+    pauses: list[float] = []
+    observe, sleep = cloud.observe, cloud.sleep
+
+    def slow(ids: Any) -> Any:
+        cloud.time += takes if set(ids) else 0
+        return observe(ids)
+
+    cloud.observe = slow  # type: ignore[method-assign]
+    cloud.sleep = lambda seconds: (pauses.append(seconds), sleep(seconds))  # type: ignore
+    drive(cloud).run()
+    # Where something is sent, one more look comes before it.
+    assert pauses[1:4] == [pytest.approx(pause)] * 3
+
+
 class QueueCloud(FakeCloud):
     """Two shares that are copied, and moved, as soon as that is asked for."""
 
@@ -699,8 +712,7 @@ class QueueCloud(FakeCloud):
 
 def test_a_slot_that_is_free_is_taken_at_once():
     cloud = QueueCloud()
-    run = drive(cloud)
-    run.plan.append(Migration("t", OLD, NEW))
+    run = drive(cloud, plan=[Migration(one, OLD, NEW) for one in ("s", "t")])
     run.limits = replace(run.limits, max_parallel=1)
     run.run()
     first, second = sorted(run.memory.tracks.values(), key=lambda one: one.started_at or 0)
