@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -85,7 +86,8 @@ def test_check_mode_writes_nothing(tmp_path, write):
 
 def test_names_that_utf_8_has_no_form_for(tmp_path, write, monkeypatch):
     # Where a controller is in the same process, it would refuse them before the module.
-    monkeypatch.setattr(f"{PROFILES}._string_encoding_check_enabled", lambda: False)
+    with suppress(ImportError):  # which ansible-core 2.18 does not do
+        monkeypatch.setattr(f"{PROFILES}._string_encoding_check_enabled", lambda: False)
     write(make_report(10, nasty=True)[0])
     for name in FILES:
         (tmp_path / "a" / "b" / name).read_bytes().decode("utf-8")
