@@ -38,20 +38,27 @@ def complete(result: Mapping[str, Any], plan: Mapping[str, Any], written_at: str
             if "id" not in one:
                 raise ValueError(f"{where}: every entry of 'migrations' needs an 'id'.")
     planned = {one["id"]: one for one in plan.get("migrations") or []}
-    # ansible-core 2.18 makes a text of a number that a template returns alone.
-    rate = result.get("rate")
-    if isinstance(rate, str):
-        result = {**result, "rate": float(rate) if rate else None}
     return {
         "version": VERSION,
         "written_at": written_at,
         "warnings": plan.get("warnings") or [],
         "excluded": plan.get("excluded") or [],
         **result,
+        **({"rate": _rate(result["rate"])} if "rate" in result else {}),
         "migrations": [
             _with_plan(one, planned.get(one["id"], {})) for one in result.get("migrations") or []
         ],
     }
+
+
+def _rate(given: Any) -> float | None:
+    """MiB in a second.  ansible-core 2.18 makes a text of a number that a template returns alone."""
+    if given in (None, ""):
+        return None
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"result: 'rate' must be a number of MiB a second, not {given!r}.") from None
 
 
 def _with_plan(record: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:

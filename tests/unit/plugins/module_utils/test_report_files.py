@@ -60,6 +60,13 @@ def test_the_rate_is_a_number_also_where_ansible_makes_a_text_of_it(rate, read):
     assert report(SHARE, rate=rate)["rate"] == read
 
 
+def test_a_rate_that_is_no_number_is_refused_in_one_sentence():
+    with pytest.raises(
+        ValueError, match="^result: 'rate' must be a number of MiB a second, not 'fast'.$"
+    ):
+        report(SHARE, rate="fast")
+
+
 def rows(*migrations, plan=()):
     return list(
         csv.DictReader(io.StringIO(exports_csv(report(*migrations, plan=plan)), newline=""))
