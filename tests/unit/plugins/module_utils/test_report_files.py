@@ -62,7 +62,7 @@ def test_the_rate_is_a_number_also_where_ansible_makes_a_text_of_it(rate, read):
 
 def test_a_rate_that_is_no_number_is_refused_in_one_sentence():
     with pytest.raises(
-        ValueError, match="^result: 'rate' must be a number of MiB a second, not 'fast'.$"
+        ValueError, match=r"^result: 'rate' must be a number of MiB a second, not 'fast'.$"
     ):
         report(SHARE, rate="fast")
 
