@@ -58,7 +58,9 @@ def _rate(given: Any) -> float | None:
     try:
         return float(given)
     except (TypeError, ValueError):
-        raise ValueError(f"result: 'rate' must be a number of MiB a second, not {given!r}.") from None
+        raise ValueError(
+            f"result: 'rate' must be a number of MiB a second, not {given!r}."
+        ) from None
 
 
 def _with_plan(record: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
