@@ -908,7 +908,8 @@ def decide(
     """
     tracks = {migration.id: _NOTHING for migration in plan}
     tracks.update(memory.tracks)
-    met = [one for one in plan if one.id in reading.seen or one.id in reading.gone]
+    read = reading.seen.keys() | reading.gone
+    met = [one for one in plan if one.id in read]
     for migration in met:
         seen, gone = reading.seen.get(migration.id), migration.id in reading.gone
         track = tracks[migration.id]
