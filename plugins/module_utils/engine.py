@@ -928,9 +928,10 @@ def decide(
     for other in others.values():
         if other.busy:
             slots.take(other.since, other.source, other.destination)
-    for migration in chain(*wants.values()):
+    # What waits for its start works nowhere.
+    for migration in chain(*(some for want, some in wants.items() if want != START)):
         track = tracks[migration.id]
-        if (track.sent or track.phase != IDLE) and track.busy:
+        if track.busy:
             slots.take(track.since, migration.source, track.destination or migration.destination)
 
     actions = [Action(VERIFY, migration) for migration in wants[VERIFY]]
