@@ -249,11 +249,12 @@ def report(runs: dict[str, list[Run]], read: float) -> list[str]:
         "",
         *table(head.split(", "), rows),
         "",
-        f"One share is read in {1000 * read:.0f} ms while nothing else is at work. Of the {more(runs):.2f} s "
-        f"a share that b takes more than a, {read * asked(runs):.2f} s are the {asked(runs):.1f} reads that it "
-        f"sends more, if they have to be waited for, and {computed(runs):.2f} s its processor, most of it for "
-        "the start of Ansible's tasks, whose number doesn't grow with the shares. Manila, its database and "
-        f"whoever asks share the processors of this machine; {100 * busy(runs):.0f} % of them were busy in a.",
+        f"b takes {more(runs):.2f} s a share more than a. The {asked(runs):.1f} reads that it sends more take "
+        f"{read * asked(runs):.2f} s ({1000 * read:.0f} ms each while nothing else is at work), and it needs "
+        f"{computed(runs):.2f} s more of the processor, most of it for the start of Ansible's tasks, whose number "
+        "doesn't grow with the shares; what of both falls into the time in which others copy costs nothing. "
+        "Manila, its database and whoever asks share the processors of this machine, of which "
+        f"{100 * busy(runs):.0f} % were busy in a. Even the floor is only {walls[-1] / walls[0]:.2f} times as fast as d.",
     ]
 
 
