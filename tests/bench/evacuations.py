@@ -254,7 +254,8 @@ def report(runs: dict[str, list[Run]], read: float) -> list[str]:
         f"{computed(runs):.2f} s more of the processor, most of it for the start of Ansible's tasks, whose number "
         "doesn't grow with the shares; what of both falls into the time in which others copy costs nothing. "
         "Manila, its database and whoever asks share the processors of this machine, of which "
-        f"{100 * busy(runs):.0f} % were busy in a. Even the floor is only {walls[-1] / walls[0]:.2f} times as fast as d.",
+        f"{100 * busy(runs):.0f} % were busy in a. Even the floor is only {walls[-1] / walls[0]:.2f} times as "
+        "fast as d.",
     ]
 
 
