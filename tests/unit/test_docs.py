@@ -130,3 +130,59 @@ def test_packages_of_the_data_service_are_as_documented() -> None:
         assert sorted(packages[family]) == sorted(choices)
         assert set(known["data_service_units"][family]) == {"manila-data", "manila-share"}
         assert known["data_service_own_package"][family]
+
+
+def headings(page: Path) -> set[str]:
+    return set(re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def rows_of_invariants() -> list[list[str]]:
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    section = page.split("## Invariants\n", 1)[1].split("\n## ", 1)[0]
+    return [
+        [cell.strip() for cell in row.split("|")[1:-1]]
+        for row in re.findall(r"^\| \d+ \|.*$", section, re.MULTILINE)
+    ]
+
+
+def sources(folder: str) -> dict[Path, str]:
+    """The files of Python below a folder, with the breaks of lines in comments and docstrings gone."""
+    return {
+        path: re.sub(r"\s*\n\s*(?:# )?", " ", path.read_text(encoding="utf-8"))
+        for path in (ROOT / folder).rglob("*.py")
+    }
+
+
+def test_sections_that_code_refers_to_are_there() -> None:
+    named = [
+        (ROOT / "docs" / page, section, path.name)
+        for folder in ("plugins", "tests")
+        for path, text in sources(folder).items()
+        for page, section in re.findall(r'docs/(\w+\.md), "([^"]+)"', text)
+    ]
+    assert [one for one in named if one[1] not in headings(one[0])] == []
+
+
+def test_invariants_that_code_refers_to_are_there() -> None:
+    numbers = [int(row[0]) for row in rows_of_invariants()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    for folder in ("plugins", "tests"):
+        for path, text in sources(folder).items():
+            for first, last in re.findall(r"[Ii]nvariants? (\d+)(?: to (\d+))?", text):
+                assert {int(first), int(last or first)} <= set(numbers), path
+
+
+def test_what_enforces_and_watches_an_invariant_is_there() -> None:
+    plugins, tests = ("\n".join(sources(folder).values()) for folder in ("plugins", "tests"))
+    for number, _what, enforced, watched in rows_of_invariants():
+        functions = re.findall(r"`(\w+)\(\)`", enforced)
+        classes = re.findall(r"`(\w+)`", enforced)
+        assert functions or classes, number
+        for name in functions:
+            assert f"def {name}(" in plugins, (number, name)
+        for name in classes:
+            assert f"class {name}" in plugins, (number, name)
+        names = re.findall(r"`(test_\w+)`", watched)
+        assert names, number
+        for name in names:
+            assert f"def {name}(" in tests, (number, name)
