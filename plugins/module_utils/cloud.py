@@ -271,7 +271,7 @@ class Cloud:
         """All shares of all projects that match ``filters`` (Manila's own names).
 
         Sends no ``limit``: with one, shares that have two instances repeat across pages, and
-        the pages' markers are ignored (db/sqlalchemy/api.py).
+        the pages' markers are ignored: docs/manila.md, "Scheduler and lists".
         """
         listed = self._get(
             "/shares/detail", "shares", "the list of shares", all_tenants="1", **filters
@@ -432,7 +432,8 @@ class Cloud:
     def progress(self, kind: str, subject: str) -> int | None:
         """Percent copied, None where nobody can tell.  Asks the service that copies: may be slow.
 
-        Not retried: with manila-data away each call blocks for a minute (behaviour page, 8.9).
+        Not retried: with manila-data away each call blocks for a minute: docs/manila.md,
+        "Progress of a share".
         """
         self.requests += 1
         try:
@@ -448,7 +449,8 @@ class Cloud:
         """Whether manila-data has the copy of a share in `data_copying_in_progress` in hand.
 
         None where nobody can tell.  Manila answers 500 if manila-data knows of no such copy, and
-        also if it doesn't answer, but then only after a time-out (share/api.py).
+        also if it doesn't answer, but then only after a time-out (share/api.py; docs/manila.md,
+        "The copy of the Data Service").
         """
         self.requests += 1
         begin = self._clock()

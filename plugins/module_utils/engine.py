@@ -7,7 +7,8 @@
 asks it, performs its actions and tells the outcomes with ``after()``.  One migration and ten
 thousand go through it alike.
 
-What Manila makes necessary (docs: behaviour of Manila):
+What Manila makes necessary (docs/manila.md, "A complete is sent once", "Starts are check-then-write",
+"Answers that are lost"):
 
 * A ``complete`` is accepted twice until the manager acts, and the second one destroys: it is
   sent once, and never again whatever its answer was, unless Manila refused it.
@@ -132,7 +133,8 @@ class Limits:
     """Seconds after which a state without a way out, or a lost answer, is called a failure."""
     grace: float = 0.0
     """Seconds for which a share that is met copied rests before it is completed: a complete that
-    another process has just sent doesn't show until Manila acts on it (seen: 5 s under load)."""
+    another process has just sent doesn't show until Manila acts on it (seen: 5 s under load;
+    docs/manila.md, "A complete is sent once")."""
 
 
 @dataclass(frozen=True)
@@ -317,8 +319,8 @@ _UNDER_WAY = MIGRATING | {STUCK}
 def refuses_start(migration: Migration, seen: Observation) -> str | None:
     """Why this must not be started as it is now, None if it may.
 
-    Sources: share/api.py migration_start() for status, rules and busy task states; section 3 of
-    the behaviour page for two instances: Manila accepts those, and mixes them up.
+    Sources: share/api.py migration_start() for status, rules and busy task states; Manila accepts
+    two instances, and mixes them up: docs/manila.md, "Leftover instances".
     """
     if not seen.resting:
         return f"its status is {seen.status!r}, not {RESTING[seen.kind]!r}"
@@ -1453,7 +1455,7 @@ def faults(migration: Migration, track: Track, found: Facts) -> list[str]:
 def differences(
     migration: Migration, before: Facts | None, found: Facts, destination: str | None
 ) -> list[str]:
-    """What is not as it should be after a cutover (invariant 7), each as half a sentence.
+    """What is not as it should be after a cutover, each as half a sentence: docs/design.md, invariant 7.
 
     ``before`` is None where somebody else completed it: then only what must hold in any case is
     checked.
@@ -1518,7 +1520,8 @@ def _share_differences(before: Facts | None, found: Facts) -> list[str]:
         wrong.append(f"its access rules are {found.rules_status!r}")
     elif found.unapplied:
         # Their status may be a lie: Manila fails to lift the read-only access of a share server's
-        # migration and calls it active (share/manager.py, _reset_read_only_access_rules_for_server).
+        # migration and calls it active (share/manager.py, _reset_read_only_access_rules_for_server;
+        # docs/manila.md, "Access rules during a migration").
         rules = ", ".join(f"{rule} ({state})" for rule, state in sorted(found.unapplied))
         wrong.append(
             f"access rules are not in force ({rules}), so clients may only be able to read: any "

@@ -421,7 +421,7 @@ def share_blockers(
     options: Options,
     share_type: ShareType | None,
 ) -> list[Reason]:
-    """Every reason in the share itself, wherever it shall go: share/api.py, migration_start().
+    """Every reason in the share itself, wherever it shall go: docs/manila.md, "The start of a share".
 
     ``instances`` are those of the share (empty: not known), ``snapshots`` those that it will have
     then, ``share_type`` the type that it will have: the new one, or its own.
@@ -583,7 +583,7 @@ def _disturbance(options: Options, ways: tuple[str, ...]) -> tuple[Reason, ...]:
     if options.writable:
         return ()
     # share/manager.py migration_start(): any error of a driver leads to a host-assisted
-    # migration if nothing was asked that only drivers can do.
+    # migration if nothing was asked that only drivers can do: docs/manila.md, "Which mechanism runs".
     return (
         Reason(
             "read_only",
@@ -1004,7 +1004,7 @@ def _access_warnings(share: Share, details: Details) -> list[Reason]:
     """How the Data Service gets access, and whose rule that costs: data/helper.py.
 
     Which options it has can't be seen.  A rule that is, to the letter, one that it makes for
-    itself is deleted with its own.
+    itself is deleted with its own: docs/manila.md, "Access rules during a migration".
     """
     protocol = share.protocol.lower()
     if share.protocol.upper() in CANT_COPY:

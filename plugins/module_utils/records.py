@@ -246,7 +246,10 @@ class Service:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be believed to run: ``state`` alone or a heartbeat alone may lie."""
+        """Whether it can be believed to run: ``state`` alone or a heartbeat alone may lie.
+
+        docs/manila.md, "Services and restarts".
+        """
         return self.state == "up" and self.fresh
 
     def as_dict(self) -> dict[str, object]:

@@ -5,7 +5,7 @@
 
 A table and the one function that reads it; no I/O.  The states are those of ``states``.  What a
 restart does in each of them was read from release 23.0.1 (``manila/data/manager.py``,
-``manila/share/manager.py``) and tried with real processes.
+``manila/share/manager.py``) and tried with real processes: docs/manila.md, "Services and restarts".
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ CODES: dict[str, str] = {
 # By binary, which task states forbid its restart, and why.  Not in it, for manila-share: the copies
 # themselves.  A driver's is resumed by a periodic task (share/manager.py,
 # migration_driver_continue), one of the Data Service doesn't need manila-share until it ends, and
-# waits then.
+# waits then.  Nor migration_driver_phase1_done, in which Manila's guide forbids it: docs/manila.md,
+# "Where the guides differ from Manila".
 FORBIDDEN: dict[str, dict[str, str]] = {
     DATA: {
         # The request to copy is sent in this state; it may be anywhere between the two services.

@@ -6,7 +6,7 @@
 ``diagnose_server()`` looks at everything that is concerned, and returns a diagnosis.
 
 Sources: share/manager.py and share/api.py of Manila 23.0.1, and what real kills of its services
-left behind.
+left behind: docs/manila.md, "Failures of share servers", "What was seen with kills".
 """
 
 from __future__ import annotations
@@ -237,7 +237,8 @@ def _moving(scene: ServerScene, source: ShareServer, age: float, lasting: bool) 
     copies = [one for one in scene.destinations if one.status == DESTINATION]
     service = scene.services.get(copies[0].host) if copies else None
     if state.phase == COPYING and not copies:
-        # share/api.py writes the server's state before it finds out about the instances.
+        # share/api.py writes the server's state before it finds out about the instances:
+        # docs/manila.md, "The check and the start of a share server".
         others = {one.status for one in scene.instances} - {"available", "server_migrating"}
         if others and any(one.status == "available" for one in scene.instances):
             return Diagnosis(

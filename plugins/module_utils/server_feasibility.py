@@ -74,7 +74,7 @@ def server_blockers(inventory: Inventory, server: ShareServer) -> list[Reason]:
     """Every reason in the share server and its shares, wherever it shall go.
 
     share/api.py, _migration_initial_checks(), but for replicas: whether these are supported only
-    Manila's check tells.
+    Manila's check tells.  docs/manila.md, "The check and the start of a share server".
     """
     found = []
     if server.status != "active":

@@ -10,7 +10,8 @@ it.  So some of it can be told only after a while of looking: ``ShareScene.since
 nothing has changed, and a diagnosis that is ``undecided`` asks for another look.
 
 Sources: share/manager.py, share/api.py, share/migration.py, data/manager.py and data/helper.py of
-Manila 23.0.1, and what real kills of its services left behind.
+Manila 23.0.1, and what real kills of its services left behind: docs/manila.md, "Failures and the
+way out", "What was seen with kills".
 """
 
 from __future__ import annotations
@@ -789,7 +790,10 @@ def _several(view: _View, serving: Sequence[Instance]) -> Diagnosis:
 
 
 def _both_available(view: _View, serving: Sequence[Instance]) -> Diagnosis:
-    """What took too long to delete is set back to available: share/manager.py, migration_complete()."""
+    """What took too long to delete is set back to available: share/manager.py, migration_complete().
+
+    docs/manila.md, "Failures and the way out".
+    """
     scene = view.scene
     if len(serving) != 2 or len(scene.instances) != 2:
         return _wait(view) or _unknown(scene)
@@ -880,7 +884,7 @@ def _reset(scene: ShareScene, task_state: str | None) -> Step:
 
 
 def _cancel(scene: ShareScene, copy: Instance, mechanism: str) -> list[Step]:
-    """Cancel, from a state in which Manila accepts that (share/api.py).
+    """Cancel, from a state in which Manila accepts that: docs/manila.md, "An interrupted copy".
 
     It accepts a complete there, too: every run of ours heeds the record that it must not be sent.
     """

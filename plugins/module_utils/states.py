@@ -6,7 +6,8 @@
 Sources: ``manila/common/constants.py`` (the names), ``manila/share/manager.py``,
 ``manila/share/api.py`` and ``manila/data/manager.py`` (who sets them, and when),
 release 23.0.1.  A ``task_state`` is never cleared: after a migration the last one
-stays for ever, so it says something only together with status, host and instances.
+stays for ever, so it says something only together with status, host and instances:
+docs/manila.md, "What a task state does not prove".
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class State:
 
 # `complete` and `cancel`: share/api.py migration_complete() and migration_cancel().
 # `progress`: share/api.py _migration_get_progress_state(); 100 for ends of every kind.
+# docs/manila.md, "Shares: task states".
 SHARE_STATES: dict[str, State] = {
     "migration_starting": State(COPYING, progress=0),
     "migration_in_progress": State(COPYING, progress=0),
@@ -85,6 +87,7 @@ SHARE_STATES: dict[str, State] = {
 
 # share/api.py share_server_migration_*(): no scheduler, no data service, always the driver.  The
 # names are those of shares; progress is asked of the destination's manila-share.
+# docs/manila.md, "Share servers: task states".
 SERVER_STATES: dict[str, State] = {
     "migration_starting": State(COPYING, DRIVER, progress=0),
     "migration_in_progress": State(COPYING, DRIVER, progress=0),
@@ -106,6 +109,7 @@ MOVED = "replica_moved"
 
 # Manila has no task state for replicas: observation.py makes these of the statuses of two replicas
 # (share/api.py and share/manager.py, *_share_replica()) and of the mark of a migration.
+# docs/manila.md, "Share replicas: statuses".
 REPLICA_STATES: dict[str, State] = {
     # The record is there, a pool is not chosen yet: until then nobody could remove what comes.
     SCHEDULING: State(COPYING, DRIVER, progress=0),

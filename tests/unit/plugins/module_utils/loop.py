@@ -4,7 +4,8 @@
 """The loop around the engine, as the runner has it, on the model of Manila and its clock.
 
 It reads, decides, looks again right before each action, acts and tells the outcome.  On the way
-it checks what must hold at each moment (the invariants), and keeps what breaks in ``broken``.
+it checks what must hold at each moment (docs/design.md, "Invariants"), and keeps what breaks in
+``broken``.
 """
 
 from __future__ import annotations

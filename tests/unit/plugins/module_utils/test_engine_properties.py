@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must hold in every history, on a Manila that misbehaves.
+"""What must hold in every history, on a Manila that misbehaves: docs/design.md, "Invariants".
 
 Hypothesis draws worlds: shares and share servers in all kinds of states, faults, other people,
 limits.  The loop checks each request when it is sent and each result when it is claimed; here the ends are checked.
