@@ -16,8 +16,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.markup import (
-    Child,
     LINE_BREAK,
+    Child,
     Markup,
     document,
     tag,
