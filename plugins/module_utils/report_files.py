@@ -56,19 +56,22 @@ _WHOSE = {"phase": "phase", "source": "source", "cloud": "cloud", "workflow_job"
 """What tells the results of runs apart, in words."""
 
 
-def refuse_other_result(result: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Refuse the result of another run than the one that is reported on.
+def refuse_other_result(
+    result: Mapping[str, Any], plan: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
+    """Refuse the result, or the plan, of another run than the one that is reported on.
 
     AWX has been seen to hand the result of an earlier job to a later one.
 
     Args:
         result: What the role evacuate has set as ``evacuate_result``.
+        plan: What it has set as ``evacuate_plan``, or an empty one.
         expected: ``phase``, ``source``, ``cloud`` and ``workflow_job``, each where it is known.
             A result that does not say its cloud or its workflow's job is of an older version, and
             these are not compared.
 
     Raises:
-        ValueError: One sentence that says whose result it is.
+        ValueError: One sentence that says whose result or plan it is.
     """
     if not result:
         raise ValueError("result: it is empty, so there is nothing to report.")
@@ -80,13 +83,22 @@ def refuse_other_result(result: Mapping[str, Any], expected: Mapping[str, Any]) 
         and str(result.get(name) or "") != str(expected[name])
     ]
     if differences:
-        whose = ", ".join(
-            f"{_WHOSE[name]} {str(result[name])!r}" for name in _WHOSE if result.get(name)
-        )
         raise ValueError(
-            f"result: it is of another run ({whose or 'it does not say of which'}), the report is for "
+            f"result: it is of another run ({_whose(result)}), the report is for "
             f"{', '.join(differences)}: give the result of that run."
         )
+    both = [name for name in _WHOSE if name != "phase" and plan.get(name) and result.get(name)]
+    if any(str(plan[name]) != str(result[name]) for name in both):
+        raise ValueError(
+            f"plan: it is of another run ({_whose(plan)}) than the result ({_whose(result)}): give "
+            "the one that was carried out, or none."
+        )
+
+
+def _whose(given: Mapping[str, Any]) -> str:
+    """Of which run a result or a plan says that it is."""
+    said = [f"{words} {str(given[name])!r}" for name, words in _WHOSE.items() if given.get(name)]
+    return ", ".join(said) or "it does not say of which"
 
 
 def exports_for_people(table: str) -> str:

@@ -27,6 +27,7 @@ options:
     description:
       - The plan that was carried out, as M(manila.migration.evacuation_plan) returns it. It adds what a result doesn't have, the
         projects, new share types and warnings, and the shares of share servers that were not cut over yet.
+      - One that says that it is for another source, cloud or job of a workflow than the result is refused.
     type: dict
     default: {}
   expected:
@@ -140,7 +141,8 @@ class EvacuationReport:
     def run(self) -> None:
         """Make the texts, compare, write."""
         try:
-            refuse_other_result(self.module.params["result"], self.module.params["expected"])
+            params = self.module.params
+            refuse_other_result(params["result"], params["plan"], params["expected"])
         except ValueError as error:
             self._refuse(str(error))
             return
