@@ -231,6 +231,14 @@ def test_what_is_done_is_only_counted():
 
 ESCAPES, ESCAPED = "\x1b[31mred\n\u202e", "\\u001b[31mred\\u000a\\u202e"
 SERVICE = {"host": "n@old", "status": "disabled", "alive": True, "disabled_reason": ESCAPES}
+POOL = {
+    "total_gb": 100,
+    "free_gb": 50,
+    "used_percent": 50,
+    "fits_gb": 45,
+    "shares": 2,
+    "coming_gb": 0,
+}
 OUTSIDE = st.text(st.characters(exclude_categories=())) | st.text(
     "a\n\x1b\u202e\u200d\u0301数\ud800 "
 )
@@ -265,6 +273,12 @@ def test_whatever_names_hold_a_plan_keeps_its_lines(first, second):
     assert all(line.isprintable() for line in lines_of_plan)
     plain = told("x", "y")
     assert len(lines_of_plan) == len(plain)
+
+
+def test_names_of_pools_and_what_keeps_them_from_being_used_are_readable():
+    reason = {"code": "lock", "message": ESCAPES}
+    (line,) = pool_lines([{**POOL, "name": f"n@old#{ESCAPES}", "blockers": [reason]}], [])
+    assert line.startswith(f"n@old#{ESCAPED}  ") and line.endswith(f"  {ESCAPED}")
 
 
 def test_reasons_of_locks_are_readable():
