@@ -31,6 +31,10 @@ options:
     description: Whether there has to be a plan.
     type: bool
     default: false
+  name:
+    description: The variable that the plan came from, for the sentence.
+    type: str
+    default: evacuate_plan
 """
 
 EXAMPLES = r"""
@@ -54,9 +58,11 @@ from typing import Any
 from ansible_collections.manila.migration.plugins.module_utils.plans import explain_refusal
 
 
-def plan_refusal(plan: Any, wanted: Mapping[str, Any], required: bool = False) -> str:
+def plan_refusal(
+    plan: Any, wanted: Mapping[str, Any], required: bool = False, name: str = "evacuate_plan"
+) -> str:
     """Return why the plan is refused, or an empty text."""
-    return explain_refusal(plan, wanted, required)
+    return explain_refusal(plan, wanted, required, name)
 
 
 class FilterModule:

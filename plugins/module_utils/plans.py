@@ -245,13 +245,16 @@ def refuse_other_plan(agreed: Mapping[str, Any], wanted: Mapping[str, Any]) -> N
             raise ValueError(f"It is a plan with {name} {given!r}, not {expected!r}.")
 
 
-def explain_refusal(plan: Any, wanted: Mapping[str, Any], required: bool = False) -> str:
+def explain_refusal(
+    plan: Any, wanted: Mapping[str, Any], required: bool = False, name: str = "evacuate_plan"
+) -> str:
     """Say why a plan that was handed on cannot be carried out, before any cloud is asked.
 
     Args:
         plan: What was handed on, from anybody's hands; a text is read as JSON.
         wanted: As ``refuse_other_plan`` takes it.
         required: Whether there has to be one.
+        name: The variable that the plan came from, for the sentence.
 
     Returns:
         One sentence, empty if nothing is wrong.
@@ -264,11 +267,9 @@ def explain_refusal(plan: Any, wanted: Mapping[str, Any], required: bool = False
         to_migrations(plan)
         refuse_other_plan(plan, wanted)
     except json.JSONDecodeError:
-        return (
-            "evacuate_plan: The plan is no dictionary: give what evacuation_plan returns as plan."
-        )
+        return f"{name}: The plan is no dictionary: give what evacuation_plan returns as plan."
     except ValueError as error:
-        return readable(f"evacuate_plan: {error}")
+        return readable(f"{name}: {error}")
     return ""
 
 

@@ -117,6 +117,13 @@ def test_a_plan_file_is_no_approved_plan(playbook: Run, tmp_path: Path) -> None:
     assert MISSING in run.stdout and "Plan where everything goes" not in run.stdout
 
 
+def test_a_plan_file_of_another_cloud_is_refused(playbook: Run, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps({**PLAN, "cloud": "north"}))
+    run = playbook(evacuate(), **CLOUD, evacuate_plan_file="plan.json")
+    assert "evacuate_plan_file: It is a plan with cloud 'north'" in run.stdout, run.stdout
+    assert "Plan where everything goes" not in run.stdout
+
+
 def test_what_the_loop_over_cutover_groups_prints(playbook: Run) -> None:
     entry = {"kind": "share", "id": "s1", "source": "a@b#c", "destination": "d@e#f", "size_gb": 1}
     entry |= {"name": RAW, "label": SHOWN, "group": RAW, "phase": "copied", "options": {}}
