@@ -17,6 +17,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+
 display = Display()
 
 AGAIN = 60.0
@@ -100,9 +102,10 @@ class ActionModule(ActionBase):
                 continue
             self._said = news["line"], now
             state = self._task.args.get("state", "copied")
-            display.display(f"{time.strftime('%H:%M:%S')} {state}: {news['line']}", stderr=True)
+            line = readable(f"{time.strftime('%H:%M:%S')} {state}: {news['line']}")
+            display.display(line, stderr=True)
             often = display.verbosity > 0 or now - self._listed >= TABLE
             if news["table"] and often:
                 self._listed = now
                 for row in news["table"]:
-                    display.display(f"         {row}", stderr=True)
+                    display.display(f"         {readable(row)}", stderr=True)

@@ -56,6 +56,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     SHARE_SERVER,
     Observation,
 )
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 try:
     from keystoneauth1 import exceptions as keystone_errors
@@ -100,7 +101,7 @@ class CloudError(Exception):
     """Something that the user must be told: one sentence.  ``status_code`` where HTTP said it."""
 
     def __init__(self, message: str, status_code: int | None = None) -> None:
-        super().__init__(message)
+        super().__init__(readable(message))
         self.status_code = status_code
 
 

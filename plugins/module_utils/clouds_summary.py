@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+
 VERSION = 1
 """Of the form of a summary."""
 
@@ -27,9 +29,9 @@ def clouds_summary(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "version": VERSION,
         "clouds": clouds,
         "summary": counts,
-        "text": [*map(_line, clouds.values()), f"all: {_counted(counts)}"],
+        "text": [*map(readable, map(_line, clouds.values())), f"all: {_counted(counts)}"],
         "error": " ".join(
-            f"{name}: {one['error']}" for name, one in clouds.items() if one["error"]
+            readable(f"{name}: {one['error']}") for name, one in clouds.items() if one["error"]
         ),
     }
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+
 CODES: dict[str, str] = {
     "nothing": "Nothing migrates, and nothing is left of an earlier migration.",
     "running": "The migration goes on.",
@@ -116,9 +118,9 @@ class Diagnosis:
         """The form in which the module returns it."""
         return {
             "code": self.code,
-            "message": self.message,
+            "message": readable(self.message),
             "resources": [{**one, "text": _words(one)} for one in self.resources],
-            "procedure": [one.text for one in self.steps],
+            "procedure": [readable(one.text) for one in self.steps],
             "safe": self.safe,
         }
 
@@ -132,4 +134,6 @@ def _words(resource: Mapping[str, Any]) -> str:
     if resource.get("read_only"):
         said.append("read-only")
     where = f" at {resource['host']}" if resource.get("host") else ""
-    return f"{kind} {resource['id']}{f' ({name})' if name else ''}{where}: {', '.join(said)}"
+    return readable(
+        f"{kind} {resource['id']}{f' ({name})' if name else ''}{where}: {', '.join(said)}"
+    )

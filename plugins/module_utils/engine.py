@@ -61,6 +61,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     classify,
 )
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 START = "start"
 COMPLETE = "complete"
@@ -107,7 +108,7 @@ class Migration:
     @property
     def label(self) -> str:
         """How messages name it."""
-        return f"{self.kind.replace('_', ' ')} {self.name or self.id}"
+        return f"{self.kind.replace('_', ' ')} {readable(self.name or self.id)}"
 
 
 @dataclass(frozen=True)
@@ -1596,7 +1597,7 @@ def as_record(migration: Migration, track: Track) -> dict[str, Any]:
         "task_state": track.task_state,
         "progress": track.progress,
         "size_gb": migration.size_gb,
-        "error": track.error,
+        "error": track.error and readable(track.error),
         "waiting_for": waiting,
         **moments,
         "export_locations_before": _exports(track.facts_before),

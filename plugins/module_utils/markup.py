@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from html import escape
 from typing import Union
+
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 
 class Markup(str):
@@ -21,18 +22,8 @@ Child = Union[str, int, float, None, Iterable["Child"]]
 
 _VOID = frozenset({"br", "input", "meta"})
 
-_UNREADABLE = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ud800-\\udfff\\ufeff\\ufff9-\\uffff]"
-)
-
-
-def readable(value: object) -> str:
-    r"""The text with what can't be seen in it made visible.
-
-    Control characters, halves of surrogate pairs, and what changes the direction of text become
-    their numbers, ``\u202e``: nobody can make a name look like another.
-    """
-    return _UNREADABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", str(value))
+LINE_BREAK = Markup("\n")
+"""Ends a line of what is copied from a page as text.  One in a text from outside is shown by its number."""
 
 
 def tag(element: str, /, *children: Child, **attributes: str | int | bool | None) -> Markup:

@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.openstack.cloud.plugins.module_utils.openstack import OpenStackModule
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 
 class MigrationModule(OpenStackModule):
@@ -31,6 +32,9 @@ class MigrationModule(OpenStackModule):
 
     def openstack_cloud_from_module(self) -> tuple[Any, Any]:
         """Make the connection; whatever is wrong with the user's configuration is one sentence."""
+        # The base class has just set these to Ansible's own, whose text ansible-playbook prints raw.
+        self.fail = self.fail_json = self._fail
+        self.warn = self._warn
         try:
             found: tuple[Any, Any] = super().openstack_cloud_from_module()
         except Exception as error:  # openstacksdk and its plugins raise all kinds here
@@ -43,6 +47,12 @@ class MigrationModule(OpenStackModule):
     def run(self) -> None:
         """Do the module's work and fill ``results``."""
         raise NotImplementedError
+
+    def _fail(self, msg: str, **known: Any) -> None:
+        self.ansible.fail_json(msg=readable(msg), **known)
+
+    def _warn(self, warning: str) -> None:
+        self.ansible.warn(readable(warning))
 
     def refuse(self, message: str, **extra: Any) -> None:
         """Fail with one sentence and everything that is known."""

@@ -131,7 +131,11 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Target,
     classify,
 )
-from ansible_collections.manila.migration.plugins.module_utils.wording import listed, many
+from ansible_collections.manila.migration.plugins.module_utils.wording import (
+    listed,
+    many,
+    readable,
+)
 
 __all__ = ["Inventory", "Question", "Request", "checks_to_ask", "make_plan"]
 
@@ -1289,7 +1293,7 @@ def _share_subject(share_id: str, share: Share | None) -> dict[str, Any]:
         "kind": SHARE,
         "id": share_id,
         "name": share.name if share else "",
-        "label": (share.name if share else "") or share_id,
+        "label": readable((share.name if share else "") or share_id),
         "size_gb": share.size_gb if share else None,
     }
 

@@ -9,6 +9,7 @@ and handed from one module to another: whoever reads one can't be sure who wrote
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -41,6 +42,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     SHARE_REPLICA,
     SHARE_SERVER,
 )
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 VERSION = 1
 """Of the form of a plan."""
@@ -214,6 +216,70 @@ def _to_options(which: str, kind: str, given: object) -> Options:
     return options
 
 
+_MANNERS = ("objective", "share_servers", "availability_zone", "cloud", "workflow_job")
+"""What a plan may say, beside its source, of what it was made for."""
+
+
+def refuse_other_plan(agreed: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse a plan that was made for something else.
+
+    Args:
+        agreed: The plan; what it does not say of itself is not compared, its source excepted.
+        wanted: What it has to be for: ``source``, and ``objective``, ``share_servers``,
+            ``availability_zone``, ``cloud`` and ``workflow_job`` (the ID of a workflow's job in
+            AWX) as far as these are known.
+
+    Raises:
+        ValueError: One sentence that says what it was made for.
+    """
+    if (agreed.get("source") or "") != wanted["source"]:
+        raise ValueError(
+            f"It is a plan for {agreed.get('source')!r}, not for {wanted['source']!r}: give the one "
+            "that was made for it, or none."
+        )
+    for name in _MANNERS:
+        if name not in wanted or name not in agreed:
+            continue
+        given, expected = str(agreed[name] or ""), str(wanted[name] or "")
+        if given != expected:
+            raise ValueError(f"It is a plan with {name} {given!r}, not {expected!r}.")
+
+
+def explain_refusal(
+    plan: Any, wanted: Mapping[str, Any], required: bool = False, name: str = "evacuate_plan"
+) -> str:
+    """Say why a plan that was handed on cannot be carried out, before any cloud is asked.
+
+    Args:
+        plan: What was handed on, from anybody's hands; a text is read as JSON.
+        wanted: As ``refuse_other_plan`` takes it.
+        required: Whether there has to be one.
+        name: The variable that the plan came from, for the sentence.
+
+    Returns:
+        One sentence, empty if nothing is wrong.
+    """
+    try:
+        if isinstance(plan, str) and plan.strip():
+            plan = json.loads(plan)
+        if not plan or (isinstance(plan, str) and not plan.strip()):
+            return _NO_PLAN if required else ""
+        to_migrations(plan)
+        refuse_other_plan(plan, wanted)
+    except json.JSONDecodeError:
+        return f"{name}: The plan is no dictionary: give what evacuation_plan returns as plan."
+    except ValueError as error:
+        return readable(f"{name}: {error}")
+    return ""
+
+
+_NO_PLAN = (
+    "evacuate_plan is empty, and evacuate_plan_required is true: the plan that was approved has not "
+    "reached this job, so nothing is started. Run the workflow again from its phase plan, or give "
+    "the approved plan as evacuate_plan."
+)
+
+
 def follow(
     plan: Mapping[str, Any], agreed: Mapping[str, Any], inventory: Inventory
 ) -> dict[str, Any]:
@@ -224,15 +290,7 @@ def follow(
     sentence, if ``agreed`` is no plan or one for something else.
     """
     wanted = {migration.id: number for number, migration in enumerate(to_migrations(agreed))}
-    if (agreed.get("source") or "") != plan["source"]:
-        raise ValueError(
-            f"It is a plan for {agreed.get('source')!r}, not for {plan['source']!r}: give the one "
-            "that was made for it, or none."
-        )
-    for name in ("objective", "share_servers", "availability_zone"):
-        manner = agreed.get(name, plan[name])
-        if manner != plan[name]:
-            raise ValueError(f"It is a plan with {name} {manner!r}, not {plan[name]!r}.")
+    refuse_other_plan(agreed, plan)
     differences: list[Reason] = []
     migrations = {}
     for entry in plan["migrations"]:

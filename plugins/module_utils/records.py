@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Union
 
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+
 Capacity = Union[float, str]
 """GiB, or what a driver says instead: ``unknown``, or what nobody can calculate with."""
 
@@ -317,4 +319,4 @@ class Reason:
 
     def as_dict(self) -> dict[str, str]:
         """The form in which modules return it."""
-        return {"code": self.code, "message": self.message}
+        return {"code": self.code, "message": readable(self.message)}

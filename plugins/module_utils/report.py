@@ -1,7 +1,10 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plans, migrations and pools as lines of text for people.  Pure."""
+"""Plans, migrations and pools as lines of text for people.  Pure.
+
+Whatever stands in them is ``readable``; in the columns of tables names are cut, too.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,14 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     SHARE_REPLICA,
     SHARE_SERVER,
 )
-from ansible_collections.manila.migration.plugins.module_utils.wording import many, some
+from ansible_collections.manila.migration.plugins.module_utils.wording import (
+    cells,
+    many,
+    padded,
+    readable,
+    shortened,
+    some,
+)
 
 
 class Progress:
@@ -134,7 +144,7 @@ def migration_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
             state += f" {one['progress']} %"
         rows.append(
             (
-                called(one),
+                _short_name(one),
                 f"{one['size_gb']} GiB",
                 state,
                 f"{one['source']} -> {one['destination'] or '?'}",
@@ -179,7 +189,7 @@ def plan_lines(plan: Mapping[str, Any], rows: int = 200) -> list[str]:
     if moves:
         listed = [
             (
-                called(one),
+                _short_name(one),
                 f"{one['size_gb']} GiB",
                 one["source"],
                 one["destination"],
@@ -204,7 +214,7 @@ def plan_lines(plan: Mapping[str, Any], rows: int = 200) -> list[str]:
     for one in plan.get("differences", ()):
         lines.append(f"different from the plan file: {one['message']}")
     lines += [f"warning: {one['message']}" for one in plan["warnings"]]
-    return lines + _pool_lines(plan)
+    return [readable(line) for line in lines] + _pool_lines(plan)
 
 
 def _pool_lines(plan: Mapping[str, Any]) -> list[str]:
@@ -314,7 +324,9 @@ def pool_lines(
         why = f" ({one['disabled_reason']})" if one["disabled_reason"] else ""
         if one["status"] != "enabled" or not one["alive"]:
             state = "up" if one["alive"] else "down"
-            lines.append(f"manila-share {one['host']} is {one['status']}{why} and {state}")
+            lines.append(
+                readable(f"manila-share {one['host']} is {one['status']}{why} and {state}")
+            )
     return lines
 
 
@@ -352,9 +364,14 @@ def called(entry: Mapping[str, Any]) -> str:
     return str(entry["name"] or entry["id"])
 
 
+def _short_name(entry: Mapping[str, Any]) -> str:
+    """The same for a column of a table."""
+    return shortened(readable(called(entry)))
+
+
 def _detail(entry: Mapping[str, Any]) -> str:
     if entry["kind"] == SHARE_SERVER:
-        names = [one["name"] or one["id"] for one in entry["shares"]]
+        names = [shortened(readable(one["name"] or one["id"])) for one in entry["shares"]]
         return f"{many(len(names), 'share')}: {some(names)}"
     doomed = len(entry.get("delete_snapshots", ()))
     notes = [
@@ -369,7 +386,6 @@ def _indent(lines: Sequence[str]) -> list[str]:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
-    ]
+    shown = [[readable(cell) for cell in row] for row in rows]
+    widths = [max(map(cells, column)) for column in zip(*shown)]
+    return ["  ".join(map(padded, row, widths)).rstrip() for row in shown]

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.report_html import page
 from ansible_collections.manila.migration.plugins.module_utils.states import SHARE, SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 VERSION = 1
 """Of the form of a report, see docs/schemas/report.json."""
@@ -49,6 +50,64 @@ def complete(result: Mapping[str, Any], plan: Mapping[str, Any], written_at: str
             _with_plan(one, planned.get(one["id"], {})) for one in result.get("migrations") or []
         ],
     }
+
+
+_WHOSE = {"phase": "phase", "source": "source", "cloud": "cloud", "workflow_job": "workflow job"}
+"""What tells the results of runs apart, in words."""
+
+
+def refuse_other_result(
+    result: Mapping[str, Any], plan: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
+    """Refuse the result, or the plan, of another run than the one that is reported on.
+
+    AWX has been seen to hand the result of an earlier job to a later one.
+
+    Args:
+        result: What the role evacuate has set as ``evacuate_result``.
+        plan: What it has set as ``evacuate_plan``, or an empty one.
+        expected: ``phase``, ``source``, ``cloud`` and ``workflow_job``, each where it is known.
+            A result that does not say its cloud or its workflow's job is of an older version, and
+            these are not compared.
+
+    Raises:
+        ValueError: One sentence that says whose result or plan it is.
+    """
+    if not result:
+        raise ValueError("result: it is empty, so there is nothing to report.")
+    differences = [
+        f"{words} {str(expected[name])!r}"
+        for name, words in _WHOSE.items()
+        if expected.get(name)
+        and (name in result or name in ("phase", "source"))
+        and str(result.get(name) or "") != str(expected[name])
+    ]
+    if differences:
+        raise ValueError(
+            f"result: it is of another run ({_whose(result)}), the report is for "
+            f"{', '.join(differences)}: give the result of that run."
+        )
+    both = [name for name in _WHOSE if name != "phase" and plan.get(name) and result.get(name)]
+    if any(str(plan[name]) != str(result[name]) for name in both):
+        raise ValueError(
+            f"plan: it is of another run ({_whose(plan)}) than the result ({_whose(result)}): give "
+            "the one that was carried out, or none."
+        )
+
+
+def _whose(given: Mapping[str, Any]) -> str:
+    """Of which run a result or a plan says that it is."""
+    said = [f"{words} {str(given[name])!r}" for name, words in _WHOSE.items() if given.get(name)]
+    return ", ".join(said) or "it does not say of which"
+
+
+def exports_for_people(table: str) -> str:
+    """The table of exports with its cells readable, a row a line, as a difference is shown."""
+    text = io.StringIO()
+    shown = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in csv.reader(io.StringIO(table, newline="")):
+        shown.writerow(map(readable, row))
+    return text.getvalue()
 
 
 def _rate(given: Any) -> float | None:

@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.markup import (
+    LINE_BREAK,
     Child,
     Markup,
     document,
@@ -888,13 +889,20 @@ def _cell(
 ) -> Markup:
     sorted_by = None if value is None else f"{value:.0f}"
     label = COLUMNS[column]
-    return tag("td", *children, "\n", data_label=label, data_value=sorted_by, class_=class_)
+    return tag("td", *children, LINE_BREAK, data_label=label, data_value=sorted_by, class_=class_)
 
 
 def _exports(entry: Entry) -> Markup:
     """What clients mounted, and what they have to mount now, a line each."""
     lines = [
-        tag("span", tag("span", when, class_="when"), " ", tag("code", path), "\n", class_=when)
+        tag(
+            "span",
+            tag("span", when, class_="when"),
+            " ",
+            tag("code", path),
+            LINE_BREAK,
+            class_=when,
+        )
         for when, key in (("old", "export_locations_before"), ("new", "export_locations_after"))
         for path in _list(entry, key)
     ]
@@ -914,15 +922,15 @@ def _name_cell(entry: Entry, *, why: bool = False) -> Markup:
     error, waiting = entry.get("error"), (entry.get("waiting_for") or {}).get("message")
     if why and (error or waiting):
         notes.append(tag("span", error or waiting, class_="why s-failed" if error else "why"))
-    lines = [[note, "\n"] for note in notes]
-    return tag("th", tag("bdi", name, class_="name"), "\n", lines, scope="row")
+    lines = [[note, LINE_BREAK] for note in notes]
+    return tag("th", tag("bdi", name, class_="name"), LINE_BREAK, lines, scope="row")
 
 
 def _route(entry: Entry) -> Child:
     source, destination = entry.get("source"), entry.get("destination")
     return [
         tag("bdi", source or "?", class_="pool"),
-        "\n",
+        LINE_BREAK,
         tag("bdi", destination or "?", class_="pool to"),
     ]
 

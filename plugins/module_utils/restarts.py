@@ -21,6 +21,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     ShareServer,
     backend_of,
 )
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 DATA = "manila-data"
 SHARE_MANAGER = "manila-share"
@@ -123,7 +124,8 @@ def works(
         hosts = [share.host, *places.get(share.id, [])]
         found.append(
             Work(
-                f"share {share.name or share.id}" + (f" ({share.id})" if share.name else ""),
+                f"share {readable(share.name or share.id)}"
+                + (f" ({share.id})" if share.name else ""),
                 share.status,
                 share.task_state or "",
                 _backends(hosts),

@@ -334,6 +334,7 @@ from ansible_collections.manila.migration.plugins.module_utils.placement import 
 )
 from ansible_collections.manila.migration.plugins.module_utils.plans import (
     follow,
+    refuse_other_plan,
     to_migrations,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
@@ -465,7 +466,13 @@ class EvacuationPlanModule(MigrationModule):
         """Destinations by IDs of the plan that was agreed upon.  Raises ValueError."""
         if self.params["baseline"] is None:
             return None
-        return {one.id: one.destination or "" for one in to_migrations(self.params["baseline"])}
+        names = ("objective", "share_servers", "availability_zone")
+        wanted = {name: self.params[name] for name in names}
+        migrations = to_migrations(self.params["baseline"])
+        refuse_other_plan(
+            self.params["baseline"], {"source": self.params["source"] or "", **wanted}
+        )
+        return {one.id: one.destination or "" for one in migrations}
 
     def _plan(self, cloud: Cloud, request: Request) -> tuple[Inventory, dict[str, Any]]:
         """Read and plan until all places are known.  Raises ValueError and CloudError."""

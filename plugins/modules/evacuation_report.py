@@ -27,8 +27,29 @@ options:
     description:
       - The plan that was carried out, as M(manila.migration.evacuation_plan) returns it. It adds what a result doesn't have, the
         projects, new share types and warnings, and the shares of share servers that were not cut over yet.
+      - One that says that it is for another source, cloud or job of a workflow than the result is refused.
     type: dict
     default: {}
+  expected:
+    description:
+      - What the result has to be of. The result of another run is refused, and nothing is written.
+      - Workflows hand on results by their name alone, and one of an earlier job may come in place of the last one's.
+    type: dict
+    default: {}
+    version_added: 1.1.0
+    suboptions:
+      phase:
+        description: The phase of the run.
+        type: str
+      source:
+        description: What the run emptied, as C(evacuate_source).
+        type: str
+      cloud:
+        description: The cloud of the run, as C(evacuate_cloud). Not compared where the result does not say it.
+        type: str
+      workflow_job:
+        description: The ID of the job of a workflow in AWX that the run was part of. Not compared where the result does not say it.
+        type: str
   directory:
     description: The folder for the files.
     type: path
@@ -90,6 +111,7 @@ import json
 import os
 import tempfile
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -101,7 +123,10 @@ from ansible_collections.manila.migration.plugins.module_utils.report_files impo
     MOUNTS,
     as_files,
     complete,
+    exports_for_people,
+    refuse_other_result,
 )
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 
 class EvacuationReport:
@@ -116,10 +141,16 @@ class EvacuationReport:
     def run(self) -> None:
         """Make the texts, compare, write."""
         try:
+            params = self.module.params
+            refuse_other_result(params["result"], params["plan"], params["expected"])
+        except ValueError as error:
+            self._refuse(str(error))
+            return
+        try:
             texts = as_files(self._report())
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self.module.fail_json(
-                msg=f"The report can't be made of what was given: {' '.join(str(error).split())}"
+            self._refuse(
+                f"The report can't be made of what was given: {' '.join(str(error).split())}"
             )
             return
         try:
@@ -130,12 +161,15 @@ class EvacuationReport:
                 for name in stale:
                     self._write(name, _encoded(texts[name]))
         except OSError as error:
-            self.module.fail_json(msg=f"The report can't be written: {error}.", files=self.files)
+            self._refuse(f"The report can't be written: {error}.", files=self.files)
             return
         before = (had[CSV] or b"").decode("utf-8", "replace")
-        diff = {"before": before, "after": texts[CSV]}
+        diff = {"before": exports_for_people(before), "after": exports_for_people(texts[CSV])}
         diff["before_header"] = diff["after_header"] = self.files["csv"]
         self.module.exit_json(changed=bool(stale), files=self.files, diff=diff)
+
+    def _refuse(self, message: str, **known: Any) -> None:
+        self.module.fail_json(msg=readable(message), **known)
 
     def _report(self) -> dict[str, object]:
         """The report, with the time of the one that is there if that says the same."""
@@ -178,6 +212,11 @@ def main() -> None:
     spec = {
         "result": {"type": "dict", "required": True},
         "plan": {"type": "dict", "default": {}},
+        "expected": {
+            "type": "dict",
+            "default": {},
+            "options": {"phase": {}, "source": {}, "cloud": {}, "workflow_job": {}},
+        },
         "directory": {"type": "path", "required": True},
     }
     EvacuationReport(AnsibleModule(spec, supports_check_mode=True)).run()

@@ -222,6 +222,7 @@ from ansible_collections.manila.migration.plugins.module_utils.share_diagnosis i
     suspects,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import SHARE, SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 _ALLOWED = 300
 """For so many seconds the removal of an instance is waited for."""
@@ -251,7 +252,7 @@ class Subject:
     def label(self) -> str:
         """The words for it in a sentence."""
         name = f"{self.name} ({self.id})" if self.name else self.id
-        return f"{self.kind.replace('_', ' ')} {name}"
+        return f"{self.kind.replace('_', ' ')} {readable(name)}"
 
 
 class MigrationRepairModule(MigrationModule):

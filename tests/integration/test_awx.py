@@ -196,10 +196,25 @@ def test_what_is_in_awx(awx: Awx) -> None:
         ("plan", "success_nodes", "approve-copy"),
         ("approve-copy", "success_nodes", "copy"),
         ("copy", "success_nodes", "approve-cutover"),
-        ("copy", "failure_nodes", "report"),
+        ("copy", "failure_nodes", "report-copy"),
         ("approve-cutover", "success_nodes", "cutover"),
         ("cutover", "always_nodes", "report"),
     }
+    # Each report has one job before it, and expects its result.
+    expected = {
+        one["identifier"]: one["extra_data"]
+        for one in awx.kinds["workflow_job_template_nodes"]
+        if one.get("extra_data")
+    }
+    assert expected == {
+        "report-copy": {"report_phase": "copy"},
+        "report": {"report_phase": "cutover"},
+    }
+    report = awx.named("job_templates", "report")
+    asked_by_report = {one["variable"] for one in report["survey_spec"]["spec"]}
+    assert asked_by_report == {"report_phase"}  # AWX drops what a node says and nobody asks for
+    workflow_variables = json.loads(awx.named("workflow_job_templates", "evacuation")["extra_vars"])
+    assert workflow_variables == {"evacuate_plan_required": True}
     approvals = {one["name"] for one in awx.kinds["workflow_approval_templates"]}
     assert approvals == {"Copy as planned", "Cut over now"}
     for template in awx.kinds["job_templates"]:
@@ -231,19 +246,25 @@ def test_the_workflow_from_plan_to_report(jobs: Jobs, awx: Awx, manila: Manila) 
         awx.named("workflow_job_templates", "evacuation"),
         {**TYPED, "evacuate_cutover_window": "start=00:00, end=23:59:59"},
     )
+    answers["awx_workflow_job_id"] = 41  # as AWX gives it to every job of a workflow
     world = manila.snapshot_of_world()
     plan = jobs.run("plan", answers)
     assert plan.status == "successful", plan.stdout
     assert manila.snapshot_of_world() == world
     assert len(plan.artifacts["evacuate_plan"]["migrations"]) == 3
 
-    # A plan that was made for something else is refused.
+    # AWX loses what a job hands on, or hands on what was made for something else.
+    wrong = jobs.run("copy", answers)
+    assert wrong.status == "failed"
+    assert [one[:23] for one in wrong.failures] == ["evacuate_plan is empty,"]
     other = {**plan.artifacts, **answers, "evacuate_source": "sandbox@files1"}
     wrong = jobs.run("copy", other)
     assert wrong.failures == [
-        "baseline: It is a plan for 'sandbox@alpha', not for 'sandbox@files1': give the one that was "
-        "made for it, or none."
+        "evacuate_plan: It is a plan for 'sandbox@alpha', not for 'sandbox@files1': give the one that "
+        "was made for it, or none."
     ]
+    wrong = jobs.run("cutover", {**plan.artifacts, **answers, "awx_workflow_job_id": 42})
+    assert wrong.failures == ["evacuate_plan: It is a plan with workflow_job '41', not '42'."]
     assert manila.snapshot_of_world() == world
 
     # What was approved is done, whatever a new plan would do.
@@ -268,7 +289,13 @@ def test_the_workflow_from_plan_to_report(jobs: Jobs, awx: Awx, manila: Manila) 
     assert cutover.status == "successful", cutover.stdout
     assert [manila.share(share).host for share in shares] == [SILVER] * 3
 
-    given = {**plan.artifacts, **cutover.artifacts, **answers}
+    # The result of the job before last in place of the last one's.
+    stale = {**plan.artifacts, **copy.artifacts, **answers, "report_phase": "cutover"}
+    wrong = jobs.run("report", stale)
+    (message,) = wrong.failures
+    assert wrong.status == "failed" and "phase 'copy'" in message
+
+    given = {**plan.artifacts, **cutover.artifacts, **answers, "report_phase": "cutover"}
     report = jobs.run("report", given)
     assert report.status == "successful", report.stdout
     assert "completed 3" in report.stdout

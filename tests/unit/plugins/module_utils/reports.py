@@ -57,6 +57,8 @@ def make_report(count: int = 50, phase: str = "all", *, nasty: bool = False, see
     before, after = _pools(planned, phase)
     warnings = [{"code": "capacity_unknown", "message": f"{POOLS[2]} does not report its capacity"}]
     result = {
+        "cloud": "mycloud",
+        "workflow_job": "",
         "source": SOURCE,
         "objective": "evacuate",
         "phase": phase,

@@ -14,7 +14,12 @@ import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
 from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
-from ansible_collections.manila.migration.plugins.module_utils.plans import follow, to_migrations
+from ansible_collections.manila.migration.plugins.module_utils.plans import (
+    VERSION,
+    explain_refusal,
+    follow,
+    to_migrations,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import Compatibility, Options
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
     OLD,
@@ -265,6 +270,63 @@ def test_a_plan_for_something_else(agreed, words):
     inventory = world([share(1)])
     with pytest.raises(ValueError, match=re.escape(words)):
         follow(make_plan(inventory, EMPTY), agreed, inventory)
+
+
+PURPOSE = {
+    "source": "n@old",
+    "objective": "evacuate",
+    "share_servers": "whole",
+    "availability_zone": "",
+    "cloud": "mycloud",
+    "workflow_job": "41",
+}
+HANDED_ON = {"version": VERSION, **PURPOSE, "availability_zone": None, "migrations": []}
+
+
+@pytest.mark.parametrize(
+    "plan", [HANDED_ON, json.dumps(HANDED_ON), {**HANDED_ON, "workflow_job": 41}]
+)
+def test_the_plan_that_was_approved_is_not_refused(plan):
+    assert explain_refusal(plan, PURPOSE, required=True) == ""
+
+
+def test_a_whole_plan_that_was_approved_is_not_refused():
+    plan = {**make_plan(world([share(1)]), EMPTY), "cloud": "mycloud", "workflow_job": "41"}
+    assert plan["migrations"] and explain_refusal(plan, PURPOSE, required=True) == ""
+    older = make_plan(world([share(1)]), EMPTY)
+    assert explain_refusal(older, PURPOSE, required=True) == ""
+
+
+@pytest.mark.parametrize("plan", [{}, "", "  ", None, "{}", "null", []])
+def test_no_plan_is_refused_where_one_is_required(plan):
+    assert "evacuate_plan_required" in explain_refusal(plan, PURPOSE, required=True)
+    assert explain_refusal(plan, PURPOSE) == ""
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        ([1], "no dictionary"),
+        (5, "no dictionary"),
+        ("nonsense", "no dictionary"),
+        ('"text"', "no dictionary"),
+        ({"version": 1}, "no list of migrations"),
+        ({**HANDED_ON, "version": 2}, "version 2"),
+        ({**HANDED_ON, "source": "n@other"}, "'n@other', not for 'n@old'"),
+        ({**HANDED_ON, "objective": "rebalance"}, "'rebalance', not 'evacuate'"),
+        ({**HANDED_ON, "share_servers": "split"}, "'split', not 'whole'"),
+        ({**HANDED_ON, "availability_zone": "z2"}, "'z2', not ''"),
+        ({**HANDED_ON, "cloud": "north"}, "'north', not 'mycloud'"),
+        ({**HANDED_ON, "workflow_job": "40"}, "'40', not '41'"),
+        ({**HANDED_ON, "workflow_job": ""}, "'', not '41'"),
+        ({**HANDED_ON, "migrations": [{"kind": "share"}]}, "Migration 1 of the plan"),
+        ({**HANDED_ON, "cloud": "\x1b[31m\u202e"}, "\\x1b[31m\\u202e"),
+    ],
+)
+def test_a_plan_that_was_handed_on_for_something_else_is_refused(plan, words, required):
+    said = explain_refusal(plan, PURPOSE, required)
+    assert said.startswith("evacuate_plan: ") and words in said and said.isprintable()
 
 
 def test_an_older_plan_says_nothing_of_share_servers():

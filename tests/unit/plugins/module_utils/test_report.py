@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Memory,
@@ -20,8 +24,10 @@ from ansible_collections.manila.migration.plugins.module_utils.report import (
     migration_lines,
     open_lines,
     plan_lines,
+    pool_lines,
 )
 from ansible_collections.manila.migration.plugins.module_utils.request import Pace
+from ansible_collections.manila.migration.plugins.module_utils.wording import cells
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
     OLD,
     ONE,
@@ -221,3 +227,76 @@ def test_what_is_done_is_only_counted():
     ]
     assert open_lines(records, 1)[1:] == ["and 1 more, see the report", "2 completed"]
     assert open_lines([]) == []
+
+
+ESCAPES, ESCAPED = "\x1b[31mred\n\u202e", "\\u001b[31mred\\u000a\\u202e"
+SERVICE = {"host": "n@old", "status": "disabled", "alive": True, "disabled_reason": ESCAPES}
+POOL = {
+    "total_gb": 100,
+    "free_gb": 50,
+    "used_percent": 50,
+    "fits_gb": 45,
+    "shares": 2,
+    "coming_gb": 0,
+}
+OUTSIDE = st.text(st.characters(exclude_categories=())) | st.text(
+    "a\n\x1b\u202e\u200d\u0301数\ud800 "
+)
+
+
+@given(st.lists(st.tuples(OUTSIDE, OUTSIDE), min_size=1, max_size=4))
+def test_whatever_names_and_messages_hold_tables_keep_their_lines_and_columns(texts):
+    records = [
+        as_record(
+            Migration(f"s{number}", "a@b#c", "d@e#f", name=name, size_gb=7),
+            Track(phase="copying", error=error),
+        )
+        for number, (name, error) in enumerate(texts)
+    ]
+    lines = migration_lines(records)
+    assert len(lines) == len(records)
+    assert all(line.isprintable() for line in lines + open_lines(records))
+    starts = {cells(line[: line.index("  7 GiB  copying")]) for line in lines}
+    assert len(starts) == 1 and starts <= set(range(41))
+
+
+@given(OUTSIDE, OUTSIDE)
+def test_whatever_names_hold_a_plan_keeps_its_lines(first, second):
+    def told(*names):
+        shares = [replace(share(number), name=name) for number, name in enumerate(names, 1)]
+        stuck = replace(share(8), status="error", name=names[0])
+        plan = make_plan(world([*shares, stuck]), Request("n@old", exclude=["s2"]))
+        reason = {"code": "gone", "message": f"{names[0]} is not at n@old any more"}
+        return plan_lines({**plan, "differences": [reason], "warnings": [reason]})
+
+    lines_of_plan = told(first or "x", second or "x")
+    assert all(line.isprintable() for line in lines_of_plan)
+    plain = told("x", "y")
+    assert len(lines_of_plan) == len(plain)
+
+
+def test_names_of_pools_and_what_keeps_them_from_being_used_are_readable():
+    reason = {"code": "lock", "message": ESCAPES}
+    (line,) = pool_lines([{**POOL, "name": f"n@old#{ESCAPES}", "blockers": [reason]}], [])
+    assert line.startswith(f"n@old#{ESCAPED}  ") and line.endswith(f"  {ESCAPED}")
+
+
+def test_reasons_of_locks_are_readable():
+    (line,) = pool_lines([], [SERVICE])
+    assert line == f"manila-share n@old is disabled ({ESCAPED}) and up"
+
+
+def test_a_record_keeps_the_name_and_shows_the_messages():
+    migration = Migration("s1", "a@b#c", "d@e#f", name=ESCAPES)
+    reason = Reason("driver", f"waiting for {ESCAPES}")
+    record = as_record(migration, Track(error=f"the driver said {ESCAPES}", waiting_for=reason))
+    assert record["name"] == ESCAPES
+    assert record["error"] == f"the driver said {ESCAPED}"
+    assert record["waiting_for"]["message"] == f"waiting for {ESCAPED}"
+    assert migration.label == f"share {ESCAPED}"
+
+
+def test_the_plan_keeps_the_name_and_shows_the_label():
+    plan = make_plan(world([replace(share(1), name=ESCAPES)]), Request("n@old"))
+    (entry,) = plan["migrations"]
+    assert (entry["name"], entry["label"]) == (ESCAPES, ESCAPED)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -24,11 +25,14 @@ PROFILES = "ansible.module_utils._internal._json._profiles"
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    def call(result=None, plan=None, *, check=False, folder="a/b", now=1_795_000_000):
+    def call(
+        result=None, plan=None, *, expected=None, check=False, folder="a/b", now=1_795_000_000
+    ):
         monkeypatch.setattr(evacuation_report.time, "time", lambda: now)
         given = {
             "result": make_report(5)[0] if result is None else result,
             "plan": plan or {},
+            "expected": expected or {},
             "directory": str(tmp_path / folder),
             "_ansible_check_mode": check,
             "_ansible_diff": True,
@@ -113,6 +117,74 @@ def test_an_old_report_that_is_no_json_is_replaced(tmp_path, write):
 def test_what_is_no_result_is_refused_in_one_sentence(write, result, message):
     said = write(result)
     assert said["failed"] and said["msg"] == message
+
+
+RUN = {"phase": "cutover", "source": "stor1@array7", "cloud": "mycloud", "workflow_job": "41"}
+
+
+def result_of(**run):
+    return {**make_report(5, "cutover")[0], **RUN, **run}
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [{}, RUN, {"phase": "cutover"}, {name: "" for name in RUN}, {**RUN, "workflow_job": ""}],
+)
+def test_the_result_of_the_run_that_is_reported_on(tmp_path, write, expected):
+    assert write(result_of(), expected=expected)["changed"]
+    assert (tmp_path / "a" / "b" / "report.json").exists()
+
+
+def test_what_an_older_result_does_not_say_is_not_compared(write):
+    older = result_of()
+    del older["cloud"], older["workflow_job"]
+    assert write(older, expected=RUN)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("run", "named"),
+    [
+        ({"phase": "copy"}, "phase 'copy', source 'stor1@array7', cloud 'mycloud'"),
+        ({"source": "stor2@array9"}, "source 'stor2@array9'"),
+        ({"cloud": "north"}, "cloud 'north'"),
+        ({"workflow_job": "40"}, "workflow job '40'"),
+        ({"workflow_job": ""}, "cloud 'mycloud')"),
+        ({"phase": None, "source": None}, "(cloud 'mycloud'"),
+        ({"source": "\x1b[31m\u202e"}, "source '\\x1b[31m\\u202e'"),
+    ],
+)
+def test_the_result_of_another_run_is_refused_and_named(tmp_path, write, run, named):
+    said = write(result_of(**run), expected=RUN)
+    assert said["failed"] and named in said["msg"]
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("expected", [{}, RUN])
+def test_an_empty_result_is_refused(tmp_path, write, expected):
+    assert write({}, expected=expected)["failed"]
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_plan_of_another_run_is_refused(tmp_path, write):
+    plan = {name: RUN[name] for name in ("source", "cloud", "workflow_job")}
+    for name in plan:
+        said = write(result_of(), {**plan, name: "other"})
+        assert said["failed"] and "'other'" in said["msg"]
+    assert os.listdir(tmp_path) == []
+    assert write(result_of(), plan)["changed"]
+
+
+def test_the_difference_is_readable_and_the_table_keeps_the_text(tmp_path, write):
+    result = make_report(5)[0]
+    name = "two\nlines\x1b[31m \u202egnp.exe"
+    result["migrations"][0]["name"] = name
+    diff = write(result)["diff"]["after"]
+    assert all(line.isprintable() for line in diff.splitlines())
+    with (tmp_path / "a" / "b" / "exports.csv").open(newline="") as table:
+        rows = list(csv.reader(table))
+    assert len(diff.splitlines()) == len(rows)
+    assert name in [row[2] for row in rows]
+    assert write(result)["diff"]["before"] == diff
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, write):
