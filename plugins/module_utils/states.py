@@ -251,6 +251,20 @@ class Target:
         )
 
 
+def may_migrate(seen: Observation) -> bool:
+    """Tell whether a migration works on this, or may: False only where the reading rules it out.
+
+    The task state of an earlier migration stays for ever, so an end with a single copy is history.
+    A second copy is none: Manila removes it, with a migration that is over.
+    """
+    if seen.moving or seen.status == MOVING[SHARE_SERVER]:
+        return True  # a share has the latter, and no task state, while its share server migrates
+    phase = classify(seen, Target())
+    if phase == STUCK:
+        return seen.copies != 1 or seen.task_state not in ENDS
+    return phase in MIGRATING
+
+
 def classify(seen: Observation, target: Target) -> str:
     """The phase of one share, share server or replica, from one reading.
 
