@@ -54,6 +54,7 @@ from ansible_collections.manila.migration.plugins.module_utils.grouping import (
     in_order,
     unknown_members,
 )
+from ansible_collections.manila.migration.plugins.module_utils.locks import UNKNOWN
 from ansible_collections.manila.migration.plugins.module_utils.objectives import (
     Chosen,
     Level,
@@ -330,6 +331,8 @@ class _Planner:
         self.excluded.sort(key=_by_label)
         self._warn_of_pools(planned)
         self._warn_of_plan(planned)
+        if self.inventory.locks is None and migrations:
+            self.warnings.append(UNKNOWN)
         return {
             "version": VERSION,
             "source": self.request.source,
@@ -1035,7 +1038,8 @@ class _Planner:
         self, share: Share, source: str, destination: str, options: Options, phase: str
     ) -> dict[str, Any]:
         old = share.share_type_id or ""
-        found = replica_warnings(self.inventory, share, source, self.types.get(old, old) != old)
+        found = self.inventory.lock_warnings(share.id)
+        found += replica_warnings(self.inventory, share, source, self.types.get(old, old) != old)
         return {
             **self._share_entry(share, source, destination, options, phase),
             "kind": SHARE_REPLICA,
@@ -1185,7 +1189,7 @@ class _Planner:
         snapshots = self.inventory.snapshots(share.id)
         doomed = [one for one in snapshots if one.id in self.doomed and phase == IDLE]
         kept = [one for one in snapshots if one not in doomed] if doomed else snapshots
-        found = warnings(share, kept, options)
+        found = self.inventory.lock_warnings(share.id) + warnings(share, kept, options)
         share_type = self.inventory.share_types.get(share.share_type_id or "")
         return {
             **_share_subject(share.id, share, phase != IDLE),

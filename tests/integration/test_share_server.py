@@ -368,6 +368,39 @@ def test_a_back_end_of_share_servers_is_evacuated(
     assert again.returncode == 0 and again.changed == 0
 
 
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        {"evacuate_exclude": ["two-a"]},
+        {"evacuate_select": "[?name != 'two-a']"},
+        {"evacuate_exclude": ["two-a", "two-b"]},
+        {"evacuate_exclude": ["two-a"], "evacuate_share_servers": "split"},
+    ],
+)
+def test_a_share_server_that_copies_keeps_the_cordon_though_nothing_of_it_is_to_be_moved(
+    manila: Manila, ansible: Ansible, left_out: dict[str, Any]
+) -> None:
+    server = manila.create_server("two", "two-a", "two-b")
+    sandbox("speed", "--copy-seconds", "600")
+    manila.start_server(server, SERVERS2)
+    manila.await_server(server, "migration_driver_in_progress")
+    manila.disable(SERVERS1, "manila.migration: being emptied")
+    where = {"evacuate_source": SERVERS1, "evacuate_destinations": [SERVERS2]}
+    run = ansible.evacuate("cancel", **where, **left_out)
+    (service,) = [one for one in manila.api.services.list() if one.host == SERVERS1]
+    assert (run.returncode, service.status) == (2, "disabled"), run.stdout
+    assert "still migrating or unclear, and so left cordoned" in run.last["msg"]
+    named = "two-a" if "evacuate_share_servers" in left_out else f"share server {server}"
+    assert named in run.last["msg"]
+    assert manila.server(server).task_state == "migration_driver_in_progress"
+    # Without that it is cancelled, and the cordon goes.
+    run = ansible.evacuate("cancel", **where)
+    (service,) = [one for one in manila.api.services.list() if one.host == SERVERS1]
+    assert run.returncode == 0, run.stdout
+    assert service.status == ("enabled" if manila.keeps_reasons else "disabled")
+    assert is_whole(manila, server, shares=2)
+
+
 def test_what_stands_in_the_way_of_a_share_server_is_named(
     manila: Manila, ansible: Ansible, tenants: list[str]
 ) -> None:
