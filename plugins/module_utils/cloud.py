@@ -838,7 +838,7 @@ class Cloud:
             names = "; ".join(f"lock {one.id} of {describe_owner(one)}" for one in locks)
             raise Refused(
                 f"Access rule {rule_id} of share {share_id} is locked, so Manila does not remove it: "
-                f"{names}. Remove the lock first: openstack share lock delete {locks[0].id}",
+                f"{names}. Remove the lock first (openstack share lock delete {locks[0].id}).",
                 status_code=403,
             ) from None
 

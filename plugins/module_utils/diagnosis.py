@@ -15,6 +15,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+DRIVER_SECONDS = 10800.0
+"""Seconds that a driver may need for a cancel or a cutover before it gives up by itself.
+
+Manila waits for a driver without a limit; the drivers have limits of their own.  The longest of
+release 23.0.1, by their defaults, are NetApp's.  Of a share server it is a sum, as they wait three times in
+a row for up to 3600 s: with SVM migrate for the job of the pause, for the pause and for the job of the cancel
+(netapp_server_migration_state_change_timeout; netapp/dataontap/cluster_mode/lib_multi_svm.py,
+_migration_cancel_using_svm_migrate()), with SVM DR for the transfers, for the state of the destination
+and for the release (netapp_snapmirror_quiesce_timeout, netapp_server_migration_state_change_timeout,
+netapp_snapmirror_release_timeout; data_motion.py, cancel_snapmirror_svm()).  Of a share it is
+3600 s each (netapp_migration_cancel_timeout, netapp_volume_move_cutover_timeout; lib_base.py).
+zfsonlinux waits for its own commands only, container and dummy for nothing.
+"""
+
 CODES: dict[str, str] = {
     "nothing": "Nothing migrates, and nothing is left of an earlier migration.",
     "running": "The migration goes on.",
@@ -28,7 +42,7 @@ CODES: dict[str, str] = {
     "start_lost": "The scheduler lost the start of the migration: nothing has begun.",
     "start_halted": "The start of the migration came to a halt.",
     "copy_interrupted": "The copy of the Data Service was interrupted, and must never be completed.",
-    "cancel_failed": "A cancel failed or came to a halt; Manila stays in the middle of it.",
+    "cancel_failed": "A cancel failed, came to a halt or takes long; Manila stays in the middle of it.",
     "phase2_failed": "The cutover failed; Manila can't tell which copy is good.",
     "cutover_halted": "The cutover came to a halt; Manila can't tell which copy is good.",
     "leftover": "An earlier migration left a share instance or share server behind, which nothing uses.",
@@ -53,6 +67,10 @@ DENY = "deny"
 ALLOW = "allow"
 ASK = "ask"
 RECORD = "record"
+
+# Options of migration_repair that are the word of somebody who has looked.
+GOOD_COPY = "good_copy"
+CANCEL_AGAIN = "cancel_again"
 
 SHARE_INSTANCE = "share_instance"
 SNAPSHOT = "snapshot"
@@ -104,6 +122,8 @@ class Diagnosis:
     steps: Sequence[Step] = ()
     safe: bool = True
     """Whether the steps can't lose anything.  Otherwise they need somebody's word."""
+    cancels_again: bool = False
+    """Whether the steps repeat a cancel that Manila has accepted: the driver may still be at the first."""
     undecided: float = 0.0
     """After how many seconds, at the earliest, another look may tell more; 0 if all is said."""
 
@@ -111,6 +131,15 @@ class Diagnosis:
     def well(self) -> bool:
         """Whether there is nothing to be repaired."""
         return self.code in WELL or (self.safe and not self.steps)
+
+    @property
+    def requires(self) -> str | None:
+        """The option of migration_repair without which the steps are not taken, None if there is none."""
+        if not self.steps:
+            return None
+        if self.cancels_again:
+            return CANCEL_AGAIN
+        return None if self.safe else GOOD_COPY
 
     def as_dict(self) -> dict[str, Any]:
         """The form in which the module returns it."""
@@ -120,6 +149,7 @@ class Diagnosis:
             "resources": [{**one, "text": _words(one)} for one in self.resources],
             "procedure": [one.text for one in self.steps],
             "safe": self.safe,
+            "requires": self.requires,
         }
 
 

@@ -1153,7 +1153,7 @@ def test_a_locked_access_rule_is_named_with_its_lock(session):
     message = str(told.value)
     assert told.value.status_code == 403
     assert "r1" in message and "s1" in message and "u1" in message and "l0" not in message
-    assert message.endswith("openstack share lock delete l1")
+    assert message.endswith("(openstack share lock delete l1).")
     assert message.isprintable()
 
 
