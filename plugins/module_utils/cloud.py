@@ -825,9 +825,7 @@ class Cloud:
         self._act(lambda: self._client.shares.allow(share_id, access_type, access_to, level))
 
     def deny(self, share_id: str, rule_id: str) -> None:
-        """Take an access rule away from a share.  Raises Refused, naming the lock if there is one, or
-        Unknown.
-        """
+        """Take an access rule away from a share.  Raises Refused, which names a lock, or Unknown."""
         try:
             self._act(lambda: self._client.shares.deny(share_id, rule_id))
         except Refused as error:

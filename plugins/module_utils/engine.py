@@ -1177,6 +1177,7 @@ _FAILED_BEFORE = Reason(
     "its last migration failed (the reason is in Manila's logs), and nobody has started it again",
 )
 
+
 class Wait(NamedTuple):
     """What a code of ``waiting_for`` means, and whether a run that waits may see it end."""
 
@@ -1201,13 +1202,11 @@ WAITING: dict[str, Wait] = {
     ),
     "window": Wait(
         True,
-        "It is copied, and the cutover window is closed. The message says when it "
-        "opens.",
+        "It is copied, and the cutover window is closed. The message says when it opens.",
     ),
     "window_over": Wait(
         False,
-        "It is copied, and the cutover window will not open again, or not for long "
-        "enough.",
+        "It is copied, and the cutover window will not open again, or not for long enough.",
     ),
     "window_short": Wait(
         False,
@@ -1218,8 +1217,7 @@ WAITING: dict[str, Wait] = {
     "group_broken": Wait(False, "It is copied, and another one of its cutover group can't be."),
     "status": Wait(
         True,
-        "Something else is done to it, an extension for example; a start has to "
-        "wait for that.",
+        "Something else is done to it, an extension for example; a start has to wait for that.",
     ),
     "failures": Wait(False, "As many have failed as `max_failures` allows; nothing new is begun."),
     "not_started": Wait(False, "Nobody has copied it, and this run was told to start nothing."),
@@ -1230,8 +1228,7 @@ WAITING: dict[str, Wait] = {
     ),
     "service_disabled": Wait(
         True,
-        "The manila-share service of its destination is disabled; Manila would "
-        "refuse.",
+        "The manila-share service of its destination is disabled; Manila would refuse.",
     ),
     "cordoned": Wait(
         False,
@@ -1253,8 +1250,7 @@ WAITING: dict[str, Wait] = {
     "cancelling": Wait(True, "Manila is cancelling."),
     "answer": Wait(
         True,
-        "The answer to its start or its cutover got lost; Manila may carry it out "
-        "later.",
+        "The answer to its start or its cutover got lost; Manila may carry it out later.",
     ),
     "unclear": Wait(
         True,

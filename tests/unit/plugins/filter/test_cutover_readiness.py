@@ -60,7 +60,7 @@ def test_the_engine_says_what_passes(code):
 
 
 def test_what_is_unclear_is_waited_for_as_long_as_the_engine_bears_it():
-    assert PATIENCE_SECONDS == Limits().patience
+    assert Limits().patience == PATIENCE_SECONDS
     assert FILTER(result("unclear", "operator"), PATIENCE_SECONDS - 1)["state"] == "waiting"
     assert FILTER(result("unclear", "operator"), PATIENCE_SECONDS)["state"] == "hindered"
     assert FILTER(result("driver"), 10 * PATIENCE_SECONDS)["state"] == "waiting"
