@@ -1218,7 +1218,6 @@ class _Planner:
         subject = self._server_subject(server, passengers)
         return {
             **subject,
-            "migrating": phase != IDLE,
             "project_id": server.project_id,
             "source": server.host,
             "destination": destination,

@@ -21,6 +21,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     ShareServer,
     backend_of,
 )
+from ansible_collections.manila.migration.plugins.module_utils.states import BACKUP
 
 DATA = "manila-data"
 SHARE_MANAGER = "manila-share"
@@ -88,8 +89,6 @@ BINARIES = tuple(FORBIDDEN)
 
 # What may be seen while, or right after, Manila works on a share that it shows as available.
 _WHILE_AVAILABLE = frozenset({"migration_completing", "migration_cancel_in_progress"})
-
-_BACKUP = frozenset({"backup_creating", "backup_restoring"})
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def blockers(
             continue
         if binary == SHARE_MANAGER and not backends.intersection(work.hosts):
             continue
-        if work.status in _BACKUP:
+        if work.status in BACKUP:
             code = "backup"
         found.append(Reason(code, f"{work.label}: {_explain(code, work)}"))
     return found

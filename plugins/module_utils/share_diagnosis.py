@@ -56,6 +56,7 @@ from ansible_collections.manila.migration.plugins.module_utils.restarts import (
     SHARE_MANAGER,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    BACKUP,
     DRIVER,
     ENDS,
     FAILED,
@@ -85,8 +86,6 @@ _COPY = "migrating_to"
 
 _GOING = frozenset({"deleting", "error_deleting"})
 """Statuses of an instance whose deletion was asked for."""
-
-_BACKUP = frozenset({"backup_creating", "backup_restoring"})
 
 _OVER = ENDS | {None, "data_copying_error", "data_copying_cancelled"}
 """Task states in which nothing works on a share that has come to rest."""
@@ -309,7 +308,7 @@ def _diagnose(view: _View) -> Diagnosis:
             "running",
             f"It migrates with its share server {share.share_server_id}: ask about that one.",
         )
-    if share.status in _BACKUP:
+    if share.status in BACKUP:
         return Diagnosis("backup", f"The Data Service works on a backup ({share.status}).")
     if scene.sources:
         return _moving(view)

@@ -131,6 +131,10 @@ REPLICA_STATES: dict[str, State] = {
 
 STATES = {SHARE: SHARE_STATES, SHARE_SERVER: SERVER_STATES, SHARE_REPLICA: REPLICA_STATES}
 
+BACKUP = frozenset({"backup_creating", "backup_restoring"})
+"""Statuses of a share that the Data Service works on for a backup: data/manager.py.  The task state is
+one of a migration's copy."""
+
 ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"})
 
 _LEFT = ENDS | {MARKED, MOVED}
@@ -259,6 +263,8 @@ def may_migrate(seen: Observation) -> bool:
     """
     if seen.moving or seen.status == MOVING[SHARE_SERVER]:
         return True  # a share has the latter, and no task state, while its share server migrates
+    if seen.status in BACKUP:
+        return False
     phase = classify(seen, Target())
     if phase == STUCK:
         return seen.copies != 1 or seen.task_state not in ENDS

@@ -58,9 +58,10 @@ def test_what_rests_does_not_migrate():
         share(6, status="error"),
         share(7, status="extending", task_state="migration_success"),
         share(8, 1000),
+        share(9, status="backup_creating", task_state="data_copying_in_progress"),
     ]
     plan = make_plan(world(history), replace(TO_ONE, exclude=["s2", "s8"]))
-    assert sum(len(plan[name]) for name in only()) == 8
+    assert sum(len(plan[name]) for name in only()) == 9
     assert migrating(plan) == only()
 
 
@@ -87,6 +88,12 @@ def test_a_share_that_has_no_place_and_may_migrate(to, states, code):
     plan = make_plan(world([replace(one, **states)], instances=instances), TO_ONE)
     assert code in reasons(plan)["s1"]
     assert migrating(plan) == only(unplaced=["s1"])
+
+
+@pytest.mark.parametrize("task_state", ["data_copying_in_progress", "migration_completing", "new"])
+def test_a_share_with_one_instance_whose_states_contradict_each_other(task_state):
+    one = share(1, status="error", task_state=task_state)
+    assert migrating(make_plan(world([one]), TO_ONE)) == only(unplaced=["s1"])
 
 
 def test_a_share_of_which_it_is_not_known_where_to():
@@ -191,21 +198,36 @@ def test_a_share_server_that_copies_as_planned():
         going(1, "n@one", "migration_error"),
         going(1, "n@one", None),
         [*going(1, "n@one"), server(3, "n@two", "server_migrating_to", source_id="v1")],
-        # Of a server in error after its cutover nobody knows which one has the shares.
-        [server(1, status="error", task_state="migration_error")],
         # It is hidden, or went a moment ago: its shares say that it migrates.
         [server(9)],
-        # In use, and the destination of an older migration is there.
-        [
-            server(1, task_state="migration_cancelled"),
-            server("1x", "n@one", "server_migrating_to", source_id="v1"),
-        ],
     ],
 )
 @pytest.mark.parametrize("excluded", [[], ["s1"]])
 def test_a_share_server_that_has_no_place_and_may_migrate(servers, excluded):
     plan = copying(*servers, exclude=excluded)
     assert migrating(plan)["unplaced"] == ["v1"]
+
+
+@pytest.mark.parametrize(
+    ("servers", "shares"),
+    [
+        # Of a server in error after its cutover nobody knows which one has the shares.
+        ([server(1, status="error", task_state="migration_error")], "error"),
+        # In use, and the destination of an older migration is there.
+        (
+            [
+                server(1, task_state="migration_cancelled"),
+                server("1x", "n@one", "server_migrating_to", source_id="v1"),
+            ],
+            "available",
+        ),
+    ],
+)
+def test_a_share_server_that_has_come_to_rest_in_doubt(servers, shares):
+    inventory = tenants([aboard(1, status=shares)], servers)
+    assert migrating(make_plan(inventory, TO_ONE)) == only(unplaced=["v1"])
+    plan = make_plan(inventory, replace(TO_ONE, exclude=["v1"]))
+    assert migrating(plan) == only(excluded=["v1"])
 
 
 def test_a_share_of_a_server_that_migrates_is_told_where_servers_are_split():
