@@ -15,20 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-DRIVER_SECONDS = 10800.0
-"""Seconds that a driver may need for a cancel or a cutover before it gives up by itself.
-
-Manila waits for a driver without a limit; the drivers have limits of their own.  The longest of
-release 23.0.1, by their defaults, are NetApp's.  Of a share server it is a sum, as they wait three times in
-a row for up to 3600 s: with SVM migrate for the job of the pause, for the pause and for the job of the cancel
-(netapp_server_migration_state_change_timeout; netapp/dataontap/cluster_mode/lib_multi_svm.py,
-_migration_cancel_using_svm_migrate()), with SVM DR for the transfers, for the state of the destination
-and for the release (netapp_snapmirror_quiesce_timeout, netapp_server_migration_state_change_timeout,
-netapp_snapmirror_release_timeout; data_motion.py, cancel_snapmirror_svm()).  Of a share it is
-3600 s each (netapp_migration_cancel_timeout, netapp_volume_move_cutover_timeout; lib_base.py).
-zfsonlinux waits for its own commands only, container and dummy for nothing.
-"""
-
 CODES: dict[str, str] = {
     "nothing": "Nothing migrates, and nothing is left of an earlier migration.",
     "running": "The migration goes on.",

@@ -44,7 +44,8 @@ CODES: dict[str, str] = {
 # By binary, which task states forbid its restart, and why.  Not in it, for manila-share: the copies
 # themselves.  A driver's is resumed by a periodic task (share/manager.py,
 # migration_driver_continue), one of the Data Service doesn't need manila-share until it ends, and
-# waits then.
+# waits then.  A driver's cancel of a share can't be in it, which is not resumed either: Manila
+# shows the state from before all the while (share/manager.py, migration_cancel()).
 FORBIDDEN: dict[str, dict[str, str]] = {
     DATA: {
         # The request to copy is sent in this state; it may be anywhere between the two services.

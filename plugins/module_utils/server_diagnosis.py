@@ -18,7 +18,6 @@ from typing import Any
 from ansible_collections.manila.migration.plugins.module_utils.diagnosis import (
     CANCEL,
     DELETE,
-    DRIVER_SECONDS,
     RESET_STATUS,
     RESET_TASK_STATE,
     SHARE_INSTANCE,
@@ -46,6 +45,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COPIED,
     COPYING,
     IDLE,
+    LONGEST_CANCEL_SECONDS,
     MIGRATING,
     SERVER_STATES,
     SHARE_SERVER,
@@ -128,7 +128,7 @@ class ServerScene:
 
 
 def diagnose_server(
-    scene: ServerScene, now: float, patience: float, driver_timeout: float = DRIVER_SECONDS
+    scene: ServerScene, now: float, patience: float, driver_timeout: float = LONGEST_CANCEL_SECONDS
 ) -> Diagnosis:
     """What is wrong with a share server's migration.
 

@@ -26,7 +26,6 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     CANCEL,
     DELETE,
     DENY,
-    DRIVER_SECONDS,
     RECORD,
     RESET_STATUS,
     RESET_TASK_STATE,
@@ -62,6 +61,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     FAILED,
     HOST,
     IDLE,
+    LONGEST_CANCEL_SECONDS,
     MIGRATING,
     SHARE,
     SHARE_STATES,
@@ -181,7 +181,7 @@ class ShareScene:
 
 
 def diagnose_share(
-    scene: ShareScene, now: float, patience: float, driver_timeout: float = DRIVER_SECONDS
+    scene: ShareScene, now: float, patience: float, driver_timeout: float = LONGEST_CANCEL_SECONDS
 ) -> Diagnosis:
     """What is wrong with a share's migration.
 
@@ -250,7 +250,7 @@ class _View:
     scene: ShareScene
     now: float
     patience: float
-    driver_timeout: float = DRIVER_SECONDS
+    driver_timeout: float = LONGEST_CANCEL_SECONDS
 
     @property
     def age(self) -> float:

@@ -140,6 +140,21 @@ ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"}
 _LEFT = ENDS | {MARKED, MOVED}
 """What stays of a migration that is over."""
 
+LONGEST_CANCEL_SECONDS = 10800.0
+"""Seconds that a driver may need for a cancel, or for a cutover, before it gives up by itself.
+
+Manila waits for a driver without a limit; the drivers have limits of their own.  Of release 23.0.1
+only zfsonlinux, container, netapp and dummy migrate anything, and only NetApp's waits (in
+netapp/dataontap/cluster_mode).  Of a share server it waits three times in a row, each for up to
+3600 s by default: with SVM migrate for the job of the pause, the pause, and the job of the cancel
+(lib_multi_svm.py, _migration_cancel_using_svm_migrate(): netapp_server_migration_state_change_timeout),
+with SVM DR for the transfers, the state of the destination, and the release (data_motion.py,
+cancel_snapmirror_svm(): netapp_snapmirror_quiesce_timeout,
+netapp_server_migration_state_change_timeout, netapp_snapmirror_release_timeout).  Of a share it
+waits once (lib_base.py: netapp_migration_cancel_timeout, netapp_volume_move_cutover_timeout), and
+Manila shows the state from before all the while (share/manager.py, migration_cancel()).
+"""
+
 GOING = frozenset({"inactive", "deleting"})
 """Statuses of the source (an instance, a share server) between cutover and its end."""
 

@@ -218,7 +218,6 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     CANCEL,
     DELETE,
     DENY,
-    DRIVER_SECONDS,
     RECORD,
     RESET_STATUS,
     RESET_TASK_STATE,
@@ -243,7 +242,11 @@ from ansible_collections.manila.migration.plugins.module_utils.share_diagnosis i
     diagnose_share,
     suspects,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import SHARE, SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    LONGEST_CANCEL_SECONDS,
+    SHARE,
+    SHARE_SERVER,
+)
 
 _ALLOWED = 300
 """For so many seconds the removal of an instance is waited for."""
@@ -288,7 +291,7 @@ class MigrationRepairModule(MigrationModule):
         "mechanism": {"choices": ["driver", "host"]},
         "access_to": {"type": "list", "elements": "str", "default": []},
         "patience": {"type": "int", "default": 600},
-        "driver_timeout": {"type": "int", "default": int(DRIVER_SECONDS)},
+        "driver_timeout": {"type": "int", "default": int(LONGEST_CANCEL_SECONDS)},
         "cancel_again": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 600},
         "poll_interval": {"type": "float", "default": 5},

@@ -12,7 +12,6 @@ import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils.diagnosis import (
     CODES,
-    DRIVER_SECONDS,
     Diagnosis,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
@@ -26,6 +25,9 @@ from ansible_collections.manila.migration.plugins.module_utils.server_diagnosis 
     ServerScene,
     diagnose_server,
     suspect_servers,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    LONGEST_CANCEL_SECONDS,
 )
 
 OLD, NEW = "node@old", "node@new"
@@ -194,7 +196,7 @@ RELEASE = [
         ),
         (
             scene(moving("migration_cancel_in_progress"), COPY),
-            LATER + DRIVER_SECONDS,
+            LATER + LONGEST_CANCEL_SECONDS,
             "cancel_failed",
             CANCEL_AGAIN,
             True,
@@ -283,13 +285,15 @@ def test_what_the_steps_require() -> None:
     assert diagnose_server(scene(FAILED), NOW, 600).requires is None
     assert diagnose_server(scene(resting("migration_error"), BROKEN), NOW, 600).requires is None
     lost = scene(moving("migration_cancel_in_progress"))
-    assert diagnose_server(lost, LATER + DRIVER_SECONDS, 600).requires == "good_copy"
+    assert diagnose_server(lost, LATER + LONGEST_CANCEL_SECONDS, 600).requires == "good_copy"
 
 
 def test_a_cutover_of_a_driver_may_take_as_long() -> None:
     halted = scene(moving("migration_completing"), COPY)
     assert "driver_timeout" in diagnose_server(halted, LATER, 600).message
-    assert "driver_timeout" not in diagnose_server(halted, LATER + DRIVER_SECONDS, 600).message
+    assert (
+        "driver_timeout" not in diagnose_server(halted, LATER + LONGEST_CANCEL_SECONDS, 600).message
+    )
 
 
 def test_everything_that_is_concerned_is_listed() -> None:
