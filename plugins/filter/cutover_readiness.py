@@ -82,18 +82,18 @@ def cutover_readiness(result: Any, waited: float = 0.0) -> dict[str, Any]:
     try:
         if "msg" in result:
             return {"state": "hindered", "obstacles": []}
-        records = [one for one in result["migrations"] if one["phase"] not in ON_THE_WAY]
-        waits = [one["waiting_for"] for one in records]
-        hindrances = [one for one in waits if one is None or one["code"] not in CAN_BEGIN]
-        obstacles = [one["error"] for one in records if one["error"]]
-        obstacles += [one["message"] for one in hindrances if one]
+        records = [record for record in result["migrations"] if record["phase"] not in ON_THE_WAY]
+        waits = [record["waiting_for"] for record in records]
+        hindrances = [wait for wait in waits if wait is None or wait["code"] not in CAN_BEGIN]
+        obstacles = [record["error"] for record in records if record["error"]]
+        obstacles += [wait["message"] for wait in hindrances if wait]
     except (KeyError, TypeError):
         raise AnsibleFilterError(
             "cutover_readiness: it takes the result of the module evacuation."
         ) from None
     state = "ready"
     if hindrances:
-        passes = all(_passes(one, waited) for one in hindrances)
+        passes = all(_passes(wait, waited) for wait in hindrances)
         state = "waiting" if passes else "hindered"
     return {"state": state, "obstacles": list(dict.fromkeys(obstacles))}
 

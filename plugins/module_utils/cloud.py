@@ -636,7 +636,7 @@ class Cloud:
             if error.status_code == 403:
                 return None
             raise
-        return [_lock(one) for one in listed]
+        return [_lock(body) for body in listed]
 
     def share_types(self) -> list[ShareType]:
         """All share types, private ones too."""
@@ -833,7 +833,7 @@ class Cloud:
             if not locks:
                 raise
             # Manila refuses administrators, too: api/v2/shares.py, _check_for_access_rule_locks().
-            names = "; ".join(f"lock {one.id} of {describe_owner(one)}" for one in locks)
+            names = "; ".join(f"lock {lock.id} of {describe_owner(lock)}" for lock in locks)
             raise Refused(
                 f"Access rule {rule_id} of share {share_id} is locked, so Manila does not remove it: "
                 f"{names}. Remove the lock first (openstack share lock delete {locks[0].id}).",
@@ -845,7 +845,7 @@ class Cloud:
             listed = self.locks(resource_id=rule_id)
         except CloudError:
             return []  # what was refused is told in Manila's words
-        return [one for one in listed or () if one.action == "delete"]
+        return [lock for lock in listed or () if lock.action == "delete"]
 
     def enable_service(self, host: str) -> None:
         """Let the scheduler place shares at a back end again.  Raises Refused or Unknown."""

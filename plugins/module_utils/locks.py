@@ -46,22 +46,22 @@ UNKNOWN = Reason(
 
 def locks_by_share(locks: Iterable[Lock]) -> dict[str, list[Lock]]:
     """Return what locks each share, by its ID: of what was locked with an access rule, that lock."""
-    by_id = {one.id: one for one in locks}
-    found: dict[str, list[Lock]] = {}
+    by_id = {lock.id: lock for lock in locks}
+    by_share: dict[str, list[Lock]] = {}
     for lock in by_id.values():
         if lock.kind == SHARE and lock.action == DELETE:
             cause = by_id.get(lock.reason.removeprefix(_BY_ACCESS_LOCK), lock)
-            found.setdefault(lock.resource_id, []).append(cause)
-    return found
+            by_share.setdefault(lock.resource_id, []).append(cause)
+    return by_share
 
 
 def lock_warnings(locks: Sequence[Lock], whose: str = "") -> list[Reason]:
     """Return what the locks of a share warn of; ``whose`` names the share where that isn't clear."""
     subject = f"share {whose}" if whose else "it"
-    found = []
-    for lock in sorted(locks, key=lambda one: one.id):
+    reasons = []
+    for lock in sorted(locks, key=lambda lock: lock.id):
         if is_attachment(lock):
-            found.append(
+            reasons.append(
                 Reason(
                     "attached_to_instance",
                     f"{subject} is attached to an instance: its access rule is locked by "
@@ -70,14 +70,14 @@ def lock_warnings(locks: Sequence[Lock], whose: str = "") -> list[Reason]:
                 )
             )
         else:
-            found.append(
+            reasons.append(
                 Reason(
                     "locked",
                     f"{subject} is locked by {describe_owner(lock)}. A lock does not hinder a "
                     "migration: ask its owner what depends on the share before the cutover",
                 )
             )
-    return found
+    return reasons
 
 
 def is_attachment(lock: Lock) -> bool:
