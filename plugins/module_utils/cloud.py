@@ -22,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from ansible_collections.manila.migration.plugins.module_utils.locks import describe_owner
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     ACTIVE,
     DESTINATION,
@@ -39,6 +40,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Compatibility,
     Facts,
     Instance,
+    Lock,
     Mark,
     Options,
     Pool,
@@ -620,6 +622,25 @@ class Cloud:
         """The manila-share services by ``host@backend``."""
         return {one.host: one for one in self.services() if one.binary == SHARE_MANAGER}
 
+    def locks(self, **filters: str) -> list[Lock] | None:
+        """Return the resource locks of all projects; none before API 2.81.
+
+        None where a policy of its own refuses the list.  Where it only refuses those of other
+        projects, Manila leaves these out and says nothing (lock/api.py).  Raises CloudError.
+        """
+        if self._client.api_version < api_versions.APIVersion("2.81"):
+            return []
+        what = "the list of resource locks"
+        try:
+            listed = self._get(
+                "/resource-locks", "resource_locks", what, all_projects="1", **filters
+            )
+        except CloudError as error:
+            if error.status_code == 403:
+                return None
+            raise
+        return [_lock(body) for body in listed]
+
     def share_types(self) -> list[ShareType]:
         """All share types, private ones too."""
         listed = self._get("/types", "share_types", "the list of share types", is_public="all")
@@ -807,8 +828,27 @@ class Cloud:
         self._act(lambda: self._client.shares.allow(share_id, access_type, access_to, level))
 
     def deny(self, share_id: str, rule_id: str) -> None:
-        """Take an access rule away from a share.  Raises Refused or Unknown."""
-        self._act(lambda: self._client.shares.deny(share_id, rule_id))
+        """Take an access rule away from a share.  Raises Refused, which names a lock, or Unknown."""
+        try:
+            self._act(lambda: self._client.shares.deny(share_id, rule_id))
+        except Refused as error:
+            locks = self._locks_of_rule(rule_id) if error.status_code == 403 else []
+            if not locks:
+                raise
+            # Manila refuses administrators, too: api/v2/shares.py, _check_for_access_rule_locks().
+            names = "; ".join(f"lock {lock.id} of {describe_owner(lock)}" for lock in locks)
+            raise Refused(
+                f"Access rule {rule_id} of share {share_id} is locked, so Manila does not remove it: "
+                f"{names}. Remove the lock first (openstack share lock delete {locks[0].id}).",
+                status_code=403,
+            ) from None
+
+    def _locks_of_rule(self, rule_id: str) -> list[Lock]:
+        try:
+            listed = self.locks(resource_id=rule_id)
+        except CloudError:
+            return []  # what was refused is told in Manila's words
+        return [lock for lock in listed or () if lock.action == "delete"]
 
     def enable_service(self, host: str) -> None:
         """Let the scheduler place shares at a back end again.  Raises Refused or Unknown."""
@@ -931,6 +971,19 @@ def _pool(body: Mapping[str, Any]) -> Pool:
         max_over_subscription_ratio=1.0 if ratio is None else ratio,
         thin_provisioning=True in (thin if isinstance(thin, list) else [thin]),
         capabilities=dict(has),
+    )
+
+
+def _lock(body: Mapping[str, Any]) -> Lock:
+    return Lock(
+        id=body["id"],
+        kind=body["resource_type"],
+        resource_id=body["resource_id"],
+        action=body["resource_action"],
+        context=body["lock_context"],
+        user_id=body["user_id"],
+        project_id=body["project_id"],
+        reason=body.get("lock_reason") or "",
     )
 
 

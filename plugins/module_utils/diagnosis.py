@@ -30,7 +30,7 @@ CODES: dict[str, str] = {
     "start_lost": "The scheduler lost the start of the migration: nothing has begun.",
     "start_halted": "The start of the migration came to a halt.",
     "copy_interrupted": "The copy of the Data Service was interrupted, and must never be completed.",
-    "cancel_failed": "A cancel failed or came to a halt; Manila stays in the middle of it.",
+    "cancel_failed": "A cancel failed, came to a halt or takes long; Manila stays in the middle of it.",
     "phase2_failed": "The cutover failed; Manila can't tell which copy is good.",
     "cutover_halted": "The cutover came to a halt; Manila can't tell which copy is good.",
     "leftover": "An earlier migration left a share instance or share server behind, which nothing uses.",
@@ -55,6 +55,10 @@ DENY = "deny"
 ALLOW = "allow"
 ASK = "ask"
 RECORD = "record"
+
+# Options of migration_repair that are the word of somebody who has looked.
+GOOD_COPY = "good_copy"
+CANCEL_AGAIN = "cancel_again"
 
 SHARE_INSTANCE = "share_instance"
 SNAPSHOT = "snapshot"
@@ -106,6 +110,8 @@ class Diagnosis:
     steps: Sequence[Step] = ()
     safe: bool = True
     """Whether the steps can't lose anything.  Otherwise they need somebody's word."""
+    cancels_again: bool = False
+    """Whether the steps repeat a cancel that Manila has accepted: the driver may still be at the first."""
     undecided: float = 0.0
     """After how many seconds, at the earliest, another look may tell more; 0 if all is said."""
 
@@ -113,6 +119,15 @@ class Diagnosis:
     def well(self) -> bool:
         """Whether there is nothing to be repaired."""
         return self.code in WELL or (self.safe and not self.steps)
+
+    @property
+    def requires(self) -> str | None:
+        """The option of migration_repair without which the steps are not taken, None if there is none."""
+        if not self.steps:
+            return None
+        if self.cancels_again:
+            return CANCEL_AGAIN
+        return None if self.safe else GOOD_COPY
 
     def as_dict(self) -> dict[str, Any]:
         """The form in which the module returns it."""
@@ -122,6 +137,7 @@ class Diagnosis:
             "resources": [{**one, "text": _words(one)} for one in self.resources],
             "procedure": [readable(one.text) for one in self.steps],
             "safe": self.safe,
+            "requires": self.requires,
         }
 
 

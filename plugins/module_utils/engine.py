@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cache, partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Facts,
@@ -1180,16 +1180,96 @@ _FAILED_BEFORE = Reason(
     "its last migration failed (the reason is in Manila's logs), and nobody has started it again",
 )
 
-_ENDS_THE_WAIT = frozenset(
-    {"failures", "not_started", "window_over", "window_short", "group_broken", "cordoned"}
-)
-"""Reasons that no waiting will lift."""
+
+class Wait(NamedTuple):
+    """What a code of ``waiting_for`` means, and whether a run that waits may see it end."""
+
+    transient: bool
+    meaning: str
+
+
+# `transient` is what a run goes on for.  A service that is down or disabled counts as that: whoever
+# is at work on it brings it back.  So does `unclear`: `_advance_stuck()` and its like bear it for the
+# patience, as nearly all of it passes within seconds, and make a failure of what lasts.
+WAITING: dict[str, Wait] = {
+    "slot": Wait(
+        True,
+        "As many migrations are at work as `max_parallel` or "
+        "`max_parallel_per_pool` allow, those of others included.",
+    ),
+    "operator": Wait(False, "Nothing hinders it; nobody has started it, or cut it over."),
+    "grace": Wait(
+        True,
+        "It was met copied; for some seconds another process may already have asked"
+        " for its cutover.",
+    ),
+    "window": Wait(
+        True,
+        "It is copied, and the cutover window is closed. The message says when it opens.",
+    ),
+    "window_over": Wait(
+        False,
+        "It is copied, and the cutover window will not open again, or not for long enough.",
+    ),
+    "window_short": Wait(
+        False,
+        "It is copied, and its cutover, with its group, takes longer than the "
+        "cutover window is open.",
+    ),
+    "group": Wait(True, "It is copied, and waits for others of its cutover group."),
+    "group_broken": Wait(False, "It is copied, and another one of its cutover group can't be."),
+    "status": Wait(
+        True,
+        "Something else is done to it, an extension for example; a start has to wait for that.",
+    ),
+    "failures": Wait(False, "As many have failed as `max_failures` allows; nothing new is begun."),
+    "not_started": Wait(False, "Nobody has copied it, and this run was told to start nothing."),
+    "service_down": Wait(
+        True,
+        "The service that has to act gives no sign of life: manila-share of its "
+        "source or destination, manila-scheduler, manila-data.",
+    ),
+    "service_disabled": Wait(
+        True,
+        "The manila-share service of its destination is disabled; Manila would refuse.",
+    ),
+    "cordoned": Wait(
+        False,
+        "The share has replicas and is served from a disabled back end: Manila's "
+        "scheduler places no new one then.",
+    ),
+    "snapshots": Wait(
+        True,
+        "Its new replica is in sync and lacks snapshots that Manila is still "
+        "making: a promotion would put these in error.",
+    ),
+    "driver": Wait(True, "The driver is copying."),
+    "copy": Wait(True, "Manila, or the Data Service, is copying."),
+    "completing": Wait(True, "Manila is cutting over."),
+    "settling": Wait(
+        True,
+        "It is over, and not yet as it should be; two minutes are given to that.",
+    ),
+    "cancelling": Wait(True, "Manila is cancelling."),
+    "answer": Wait(
+        True,
+        "The answer to its start or its cutover got lost; Manila may carry it out later.",
+    ),
+    "unclear": Wait(
+        True,
+        "Task state and status contradict each other. Most of that passes; if it "
+        "lasts for ten minutes, it is a failure.",
+    ),
+}
+"""Every code that ``waiting_for`` may have; docs/reasons.md says the same."""
 
 
 def _can_still_move(track: Track) -> bool:
     """Whether anything may still happen with it without anybody's doing, or that of others."""
+    code = _code(track)
     # What waits for its group waits for others, and these for what can move by itself.
-    return not track.settled and _code(track) not in _ENDS_THE_WAIT | {"group"}
+    passes = code is None or (WAITING[code].transient and code != "group")
+    return not track.settled and passes
 
 
 def _others(
@@ -1584,7 +1664,11 @@ def as_record(migration: Migration, track: Track) -> dict[str, Any]:
     waiting = None
     if track.waiting_for and not track.settled:
         since = track.waiting_since
-        waiting = {**track.waiting_for.as_dict(), "since": timestamp(since) if since else None}
+        waiting = {
+            **track.waiting_for.as_dict(),
+            "since": timestamp(since) if since else None,
+            "transient": WAITING[track.waiting_for.code].transient,
+        }
     return {
         "kind": migration.kind,
         "id": migration.id,

@@ -38,10 +38,15 @@ from ansible_collections.manila.migration.plugins.module_utils.data_service impo
     CANT_COPY,
     DEFAULT_MAPPING,
 )
+from ansible_collections.manila.migration.plugins.module_utils.locks import (
+    UNKNOWN,
+    lock_warnings,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     AccessRule,
     Compatibility,
     Instance,
+    Lock,
     Options,
     Pool,
     Quota,
@@ -136,6 +141,9 @@ CODES: dict[str, str] = {
     "leftover": "An instance at the source that serves no share from there.",
     # Warnings.
     "read_only": "Clients can only read during the copy.",
+    "attached_to_instance": "The share is attached to an instance, by virtiofs: detach it before the cutover.",
+    "locked": "The share has a resource lock, whose owner depends on it; it does not hinder a migration.",
+    "locks_unknown": "This user may not list resource locks, so what they would tell is not known.",
     "disruptive": "The cutover disconnects clients: export locations change.",
     "no_cancel": "The driver can't cancel the migration.",
     "no_progress": "The driver can't tell how far the migration is.",
@@ -208,6 +216,13 @@ class Inventory:
     checks: Mapping[tuple[str, str], Compatibility] = field(default_factory=dict)
     frees_addresses: bool = False
     """Whether Manila frees the addresses of a share server moved without disruption."""
+    locks: Mapping[str, Sequence[Lock]] | None = field(default_factory=dict)
+    """What keeps shares from being deleted, by their IDs; None where Manila does not tell."""
+
+    def lock_warnings(self, share_id: str, whose: str = "") -> list[Reason]:
+        """Return what the locks of a share warn of; ``whose`` names it where that isn't clear."""
+        several = self.locks.get(share_id, ()) if self.locks else ()
+        return lock_warnings(several, whose) if several else []
 
     def snapshots(self, share_id: str) -> Sequence[Snapshot]:
         """The snapshots that a share has."""
@@ -933,7 +948,8 @@ def mechanism_warnings(
     if share is None:
         return []
     options = migration.options
-    found = _common_warnings(share, details.snapshots, options, (mechanism,))
+    found = inventory.lock_warnings(share.id) or ([UNKNOWN] if inventory.locks is None else [])
+    found += _common_warnings(share, details.snapshots, options, (mechanism,))
     if mechanism == DRIVER:
         found = _driver_warnings(inventory, share, migration) + found
     else:

@@ -19,6 +19,7 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Cloud,
 )
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
+from ansible_collections.manila.migration.plugins.module_utils.locks import locks_by_share
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
     Service,
@@ -87,6 +88,7 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
     for one, copies in cloud.marked():
         shares[one.id] = one
         instances[one.id] = copies
+    locks = cloud.locks() if shares else []
     with_servers = any(None in backends or one.host in backends for one in servers)
     return Inventory(
         shares=tuple(shares.values()),
@@ -101,6 +103,7 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
         networks={one.id: one for one in cloud.share_networks()} if with_servers else {},
         grouped_servers=frozenset(cloud.grouped_servers()) if with_servers else frozenset(),
         frees_addresses=cloud.frees_addresses,
+        locks=None if locks is None else locks_by_share(locks),
     )
 
 

@@ -54,6 +54,7 @@ from ansible_collections.manila.migration.plugins.module_utils.grouping import (
     in_order,
     unknown_members,
 )
+from ansible_collections.manila.migration.plugins.module_utils.locks import UNKNOWN
 from ansible_collections.manila.migration.plugins.module_utils.objectives import (
     Chosen,
     Level,
@@ -130,6 +131,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Observation,
     Target,
     classify,
+    may_migrate,
 )
 from ansible_collections.manila.migration.plugins.module_utils.wording import (
     listed,
@@ -172,6 +174,9 @@ def make_plan(inventory: Inventory, request: Request) -> dict[str, Any]:
 
 _GOING = GOING | {"migrating"}
 """Statuses of a source instance at the end of a migration."""
+
+_IN_MOTION = frozenset({*MOVING.values(), "migrating_to", "creating"})
+"""Statuses of an instance, of whatever share, that a migration may be working on."""
 
 _UNUSED = frozenset({"active", "inactive", "error"})
 """Statuses of share servers without shares that nothing is about to be done with."""
@@ -330,6 +335,8 @@ class _Planner:
         self.excluded.sort(key=_by_label)
         self._warn_of_pools(planned)
         self._warn_of_plan(planned)
+        if self.inventory.locks is None and migrations:
+            self.warnings.append(UNKNOWN)
         return {
             "version": VERSION,
             "source": self.request.source,
@@ -375,7 +382,7 @@ class _Planner:
                 for server_id, host in berths:
                     aboard.setdefault(server_id, []).append(_Passenger(share, host, excluded))
             elif excluded:
-                self.excluded.append(_share_subject(share_id, share))
+                self.excluded.append(self._share_subject(share_id, share, here))
                 self._stays(share_id, share, here, "is left out as asked")
             elif share is None:
                 self._leftovers(here, None)
@@ -555,9 +562,9 @@ class _Planner:
             if self.exclusions.match(server_id) or (
                 passengers and all(one.excluded for one in passengers)
             ):
-                self.excluded.append(_server_subject(server, passengers))
+                self.excluded.append(self._server_subject(server, passengers))
                 continue
-            self.excluded += [_share_subject(one, share) for one, share in out.items()]
+            self.excluded += [self._share_subject(one, share) for one, share in out.items()]
             if self._sort_running_server(server, passengers):
                 continue
             if passengers:
@@ -571,7 +578,7 @@ class _Planner:
         """Take up, or name, a migration of a share server.  Returns whether there is one."""
         seen = observe_server(server.id, self.inventory.servers)
         phase = classify(seen, Target()) if seen else IDLE
-        subject = _server_subject(server, passengers)
+        subject = self._server_subject(server, passengers)
         if seen and seen.moving and phase == STUCK:
             reason = Reason(
                 "stuck",
@@ -602,7 +609,7 @@ class _Planner:
         if not passengers and seen.successor:
             arrived = [_Passenger(*one) for one in self.inventory.aboard(seen.successor)]
             passengers = arrived
-        subject = _server_subject(server, passengers)
+        subject = self._server_subject(server, passengers)
         reasons = _excluded_shares(passengers)
         if not places:
             doing = "is being cancelled" if phase == CANCELLING else "was started a moment ago"
@@ -666,7 +673,7 @@ class _Planner:
             else:
                 sites[site.name] = site
         refusals = _condensed(refused, "back end") + self._nowhere()
-        subject = _server_subject(server, passengers)
+        subject = self._server_subject(server, passengers)
         if reasons or not sites:
             self._cannot(subject, reasons if sites else reasons + refusals)
             return
@@ -792,7 +799,7 @@ class _Planner:
                 f"it has the status 'migrating' and the task state {share.task_state!r}: find out "
                 "which copy is good, and repair it",
             )
-            self._cannot(_share_subject(share.id, share), [reason])
+            self._cannot(self._share_subject(share.id, share), [reason])
         elif away and not share.has_replicas:
             self._leftovers(here, share)
         else:
@@ -815,10 +822,10 @@ class _Planner:
             if len(several) > 1:
                 places = ", ".join(sorted(f"{one.host} ({one.status})" for one in several))
                 reason = Reason("instances", f"it migrates and has several instances, at {places}")
-            self._cannot(_share_subject(share.id, share), [reason])
+            self._cannot(self._share_subject(share.id, share), [reason])
         elif not self.scope.brings_to(destination):
             if not self.request.chooses:
-                self._cannot(_share_subject(share.id, share), [_elsewhere(destination)])
+                self._cannot(self._share_subject(share.id, share), [_elsewhere(destination)])
         else:
             new = next((one for one in several if one.host == destination), None)
             options = self._options(share)
@@ -844,7 +851,8 @@ class _Planner:
                 "leftover",
                 f"at {one.host} an instance with the status {one.status!r} is left of {whose}",
             )
-            entry = {**_share_subject(one.share_id, share), "kind": SHARE_INSTANCE, "id": one.id}
+            subject = _share_subject(one.share_id, share, self._left_in_motion(one, share))
+            entry = {**subject, "kind": SHARE_INSTANCE, "id": one.id}
             self.unplaced.append({**entry, "reasons": [reason.as_dict()]})
 
     def _consider(self, share: Share, several: Sequence[Instance]) -> None:
@@ -855,7 +863,7 @@ class _Planner:
             kept = [one for one in kept if one.id not in self.doomed]
         reasons = share_blockers(share, several, kept, case.options, case.share_type)
         reasons += self.blocked
-        subject = _share_subject(share.id, share)
+        subject = self._share_subject(share.id, share)
         if share.share_server_id and self.request.chooses and self.request.share_servers == WHOLE:
             self._stays(share.id, share, several, "is on a share server, and those are not split")
             return
@@ -970,7 +978,7 @@ class _Planner:
                 "second_replica",
                 f"its replica at {one.host} is moved after the other one that is at the source",
             )
-            self._cannot({**_replica_subject(share), "id": one.id}, [reason])
+            self._cannot({**self._replica_subject(share), "id": one.id}, [reason])
 
     def _adopt_replica(self, share: Share, seen: Observation) -> None:
         """It goes on, wherever it was started; what failed, and what only is marked, too."""
@@ -978,7 +986,7 @@ class _Planner:
         if mark is None:
             return
         if not self.scope.brings_to(mark.destination):
-            self._cannot(_replica_subject(share), [_elsewhere(mark.destination)])
+            self._cannot(self._replica_subject(share), [_elsewhere(mark.destination)])
             return
         phase = COMPLETING if seen.task_state == MOVED else classify(seen, Target())
         self.running.append(
@@ -1000,7 +1008,7 @@ class _Planner:
         refusals: list[Reason] = []
         if share_type is not None:
             sites, refusals = self._replica_sites(share, share_type, source)
-        subject = _replica_subject(share)
+        subject = self._replica_subject(share)
         if reasons or share_type is None or not sites:
             self._cannot(subject, reasons if sites else reasons + refusals)
             return
@@ -1034,7 +1042,8 @@ class _Planner:
         self, share: Share, source: str, destination: str, options: Options, phase: str
     ) -> dict[str, Any]:
         old = share.share_type_id or ""
-        found = replica_warnings(self.inventory, share, source, self.types.get(old, old) != old)
+        found = self.inventory.lock_warnings(share.id)
+        found += replica_warnings(self.inventory, share, source, self.types.get(old, old) != old)
         return {
             **self._share_entry(share, source, destination, options, phase),
             "kind": SHARE_REPLICA,
@@ -1121,6 +1130,49 @@ class _Planner:
             )
         ]
 
+    # -- what migrates ---------------------------------------------------------------------
+
+    # What the plan has no place for may migrate all the same, whoever started it, and also what is
+    # left out as asked.  No reason tells that: it is read from the states of everything there.
+
+    def _share_subject(
+        self, share_id: str, share: Share | None, here: Sequence[Instance] = ()
+    ) -> dict[str, Any]:
+        """Describe a share; ``here`` are its instances at the source, where Manila lists no share."""
+        if share is not None:
+            return _share_subject(share_id, share, self._migrates(share))
+        return _share_subject(share_id, None, any(one.status in _IN_MOTION for one in here))
+
+    def _replica_subject(self, share: Share) -> dict[str, Any]:
+        return {**self._share_subject(share.id, share), "kind": SHARE_REPLICA}
+
+    def _server_subject(
+        self, server: ShareServer, passengers: Sequence[_Passenger]
+    ) -> dict[str, Any]:
+        seen = observe_server(server.id, self.inventory.servers)
+        failed = seen is not None and seen.status == "error" and classify(seen, Target()) == FAILED
+        migrating = (
+            (seen is not None and (may_migrate(seen) or seen.copies != 1))
+            # Its cutover failed, and which of two servers has the shares only the storage knows.
+            or (failed and bool(passengers))
+            or any(one.share.status == MOVING[SHARE_SERVER] for one in passengers)
+        )
+        return _server_subject(server, passengers, migrating)
+
+    def _migrates(self, share: Share) -> bool:
+        several = self.inventory.instances.get(share.id, ())
+        if len(several) > 1 and not share.has_replicas:
+            return True  # of two instances one is a migration's
+        if share.status == RESTING[SHARE] and not share.task_state and not share.metadata:
+            return False  # by far the most, and the cheapest
+        return may_migrate(observe_share(share, several or None)) or bool(self._moving(share))
+
+    def _left_in_motion(self, instance: Instance, share: Share | None) -> bool:
+        """Tell whether a migration may still work on an instance that serves no share from here."""
+        several = self.inventory.instances.get(instance.share_id, ())
+        moving = share is not None and may_migrate(observe_share(share, several))
+        return moving or instance.status in _IN_MOTION
+
     # -- what it says ----------------------------------------------------------------------
 
     def _no_room(self, waiting: _Waiting) -> Sequence[Reason]:
@@ -1141,10 +1193,10 @@ class _Planner:
         snapshots = self.inventory.snapshots(share.id)
         doomed = [one for one in snapshots if one.id in self.doomed and phase == IDLE]
         kept = [one for one in snapshots if one not in doomed] if doomed else snapshots
-        found = warnings(share, kept, options)
+        found = self.inventory.lock_warnings(share.id) + warnings(share, kept, options)
         share_type = self.inventory.share_types.get(share.share_type_id or "")
         return {
-            **_share_subject(share.id, share),
+            **_share_subject(share.id, share, phase != IDLE),
             "project_id": share.project_id,
             "source": source,
             "destination": destination,
@@ -1167,7 +1219,7 @@ class _Planner:
         """``expected`` are pools by the IDs of shares: the drivers may choose others."""
         check = self.inventory.checks.get((server.id, destination))
         found = server_warnings(self.inventory, server, check, destination)
-        subject = _server_subject(server, passengers)
+        subject = self._server_subject(server, passengers)
         return {
             **subject,
             "project_id": server.project_id,
@@ -1288,21 +1340,20 @@ class _Planner:
         return listed
 
 
-def _share_subject(share_id: str, share: Share | None) -> dict[str, Any]:
+def _share_subject(share_id: str, share: Share | None, migrating: bool) -> dict[str, Any]:
     return {
         "kind": SHARE,
         "id": share_id,
         "name": share.name if share else "",
         "label": readable((share.name if share else "") or share_id),
         "size_gb": share.size_gb if share else None,
+        "migrating": migrating,
     }
 
 
-def _replica_subject(share: Share) -> dict[str, Any]:
-    return {**_share_subject(share.id, share), "kind": SHARE_REPLICA}
-
-
-def _server_subject(server: ShareServer, passengers: Sequence[_Passenger]) -> dict[str, Any]:
+def _server_subject(
+    server: ShareServer, passengers: Sequence[_Passenger], migrating: bool
+) -> dict[str, Any]:
     """Share servers have no names."""
     return {
         "kind": SHARE_SERVER,
@@ -1310,6 +1361,7 @@ def _server_subject(server: ShareServer, passengers: Sequence[_Passenger]) -> di
         "name": "",
         "label": f"share server {server.id}",
         "size_gb": sum(one.share.size_gb for one in passengers),
+        "migrating": migrating,
         "shares": [
             {
                 "id": one.share.id,

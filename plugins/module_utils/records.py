@@ -267,6 +267,24 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Lock:
+    """A resource lock (API 2.81 and newer): who keeps a share or an access rule from being deleted.
+
+    ``kind`` is ``share`` or ``access_rule``, ``action`` what is locked: ``delete``, or of a rule also
+    ``show``.  ``context`` says as what its user acted: ``user``, ``admin`` or ``service``.
+    """
+
+    id: str
+    kind: str
+    resource_id: str
+    action: str
+    context: str
+    user_id: str
+    project_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Options:
     """What the operator demands of a migration: the parameters of Manila's migration_start."""
 

@@ -21,6 +21,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     ShareServer,
     backend_of,
 )
+from ansible_collections.manila.migration.plugins.module_utils.states import BACKUP
 from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 DATA = "manila-data"
@@ -46,6 +47,8 @@ CODES: dict[str, str] = {
 # migration_driver_continue), one of the Data Service doesn't need manila-share until it ends, and
 # waits then.  Nor migration_driver_phase1_done, in which Manila's guide forbids it: docs/manila.md,
 # "Where the guides differ from Manila".
+# A driver's cancel of a share can't be in it, which is not resumed either: Manila
+# shows the state from before all the while (share/manager.py, migration_cancel()).
 FORBIDDEN: dict[str, dict[str, str]] = {
     DATA: {
         # The request to copy is sent in this state; it may be anywhere between the two services.
@@ -90,8 +93,6 @@ BINARIES = tuple(FORBIDDEN)
 
 # What may be seen while, or right after, Manila works on a share that it shows as available.
 _WHILE_AVAILABLE = frozenset({"migration_completing", "migration_cancel_in_progress"})
-
-_BACKUP = frozenset({"backup_creating", "backup_restoring"})
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def blockers(
             continue
         if binary == SHARE_MANAGER and not backends.intersection(work.hosts):
             continue
-        if work.status in _BACKUP:
+        if work.status in BACKUP:
             code = "backup"
         found.append(Reason(code, f"{work.label}: {_explain(code, work)}"))
     return found

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
 from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
+from ansible_collections.manila.migration.plugins.module_utils.locks import UNKNOWN
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Compatibility,
     Options,
@@ -97,4 +98,6 @@ def judge(cloud: Cloud, server: ShareServer, destination: str, options: Options)
         # Manila stopped at one of those that are known already.
         found = [one for one in found if one.code != "refused"]
     warnings = server_warnings(inventory, server, check)
+    if inventory.locks is None:
+        warnings.append(UNKNOWN)
     return Verdict(check, blockers + found, warnings)

@@ -45,6 +45,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COPIED,
     COPYING,
     IDLE,
+    LONGEST_CANCEL_SECONDS,
     MIGRATING,
     SERVER_STATES,
     SHARE_SERVER,
@@ -126,13 +127,16 @@ class ServerScene:
         return found
 
 
-def diagnose_server(scene: ServerScene, now: float, patience: float) -> Diagnosis:
+def diagnose_server(
+    scene: ServerScene, now: float, patience: float, driver_timeout: float = LONGEST_CANCEL_SECONDS
+) -> Diagnosis:
     """What is wrong with a share server's migration.
 
     ``patience`` is for how many seconds a state that should pass by itself must have lasted before
-    it is called a halt; ``now`` is in seconds since the epoch.
+    it is called a halt, ``driver_timeout`` after how many at most a driver itself gives up a cancel or
+    a cutover; ``now`` is in seconds since the epoch.
     """
-    found = _diagnose_server(scene, now, patience)
+    found = _diagnose_server(scene, now, patience, driver_timeout)
     if found.safe and not found.steps and found.code not in _BUSY:
         found = _rules_not_restored(scene) or found
     return replace(found, resources=scene.resources())
@@ -175,7 +179,9 @@ def _rules_not_restored(scene: ServerScene) -> Diagnosis | None:
     )
 
 
-def _diagnose_server(scene: ServerScene, now: float, patience: float) -> Diagnosis:
+def _diagnose_server(
+    scene: ServerScene, now: float, patience: float, driver_timeout: float
+) -> Diagnosis:
     seen = observe_server(scene.server_id, scene.servers)
     source = scene.source
     if seen is None:
@@ -186,7 +192,7 @@ def _diagnose_server(scene: ServerScene, now: float, patience: float) -> Diagnos
     if seen.resting and seen.successor:
         return _moved(scene, seen.successor, lasting)
     if source is not None and seen.moving:
-        return _moving(scene, source, age, lasting)
+        return _moving(scene, source, age, lasting, driver_timeout)
     if source is not None and seen.resting:
         return _at_rest(scene, source)
     if source is not None and source.status == "error" and scene.destinations:
@@ -230,7 +236,9 @@ def _moved(scene: ServerScene, successor: str, lasting: bool) -> Diagnosis:
     return Diagnosis("nothing", f"It was moved to {successor}, and nothing is left behind.")
 
 
-def _moving(scene: ServerScene, source: ShareServer, age: float, lasting: bool) -> Diagnosis:
+def _moving(
+    scene: ServerScene, source: ShareServer, age: float, lasting: bool, driver_timeout: float
+) -> Diagnosis:
     """Manila says that it migrates."""
     state = SERVER_STATES.get(source.task_state or "", State(STUCK))
     since = f"{source.task_state!r} for {age:.0f} s"
@@ -262,17 +270,30 @@ def _moving(scene: ServerScene, source: ShareServer, age: float, lasting: bool) 
         return Diagnosis("running", f"It has been in {since}.")
     way_back = _cancel(source, "migration_driver_in_progress") if copies else _release(scene)
     if state.phase == CANCELLING:
+        # Manila sets this state before it calls the driver, and nothing else tells whether that call
+        # has ended: share/manager.py, share_server_migration_cancel().
+        given_up = age >= driver_timeout
+        log = "the log of the destination's manila-share"
+        said = [
+            f"It has been in {since}: where a driver fails to cancel, Manila stays there.",
+            f"The reason is in {log}."
+            if given_up
+            else f"The driver may still be at it, for up to {driver_timeout:.0f} s (driver_timeout): "
+            f"look into {log}.",
+            *(["With cancel_again: true it is cancelled once more."] if copies else []),
+        ]
         return Diagnosis(
             "cancel_failed",
-            f"It has been in {since}: where a driver fails to cancel, Manila stays there. The "
-            "reason is in the log of the destination's manila-share; the cancel can be repeated.",
+            " ".join(said),
             steps=way_back,
-            safe=bool(copies),
+            safe=bool(copies) and given_up,
+            cancels_again=bool(copies),
         )
     if state.phase == COMPLETING:
         return Diagnosis(
             "cutover_halted",
-            f"It has been in {since}, and Manila has no way out. Look at the storage: only while "
+            f"It has been in {since}, and Manila has no way out. "
+            f"{_slow_cutover(age, driver_timeout)}Look at the storage: only while "
             "the source serves its shares as before may the migration be taken back.",
             steps=_cancel(source, "migration_driver_phase1_done") if copies else (),
             safe=False,
@@ -284,6 +305,15 @@ def _moving(scene: ServerScene, source: ShareServer, age: float, lasting: bool) 
         "more, the migration can be taken back.",
         steps=way_back,
         safe=False,
+    )
+
+
+def _slow_cutover(age: float, driver_timeout: float) -> str:
+    if age >= driver_timeout:
+        return ""
+    return (
+        f"The driver may still be at it, for up to {driver_timeout:.0f} s (driver_timeout): until then "
+        "leave it alone. "
     )
 
 

@@ -382,6 +382,8 @@ def server_warnings(
             )
         )
     shares = shares_on(inventory, server.id)
+    for share in shares:
+        found += inventory.lock_warnings(share.id, share.name or share.id)
     pinned = [
         share_type.name
         for share_type in _types(inventory, shares)

@@ -56,11 +56,13 @@ from ansible_collections.manila.migration.plugins.module_utils.restarts import (
     SHARE_MANAGER,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    BACKUP,
     DRIVER,
     ENDS,
     FAILED,
     HOST,
     IDLE,
+    LONGEST_CANCEL_SECONDS,
     MIGRATING,
     SHARE,
     SHARE_STATES,
@@ -85,8 +87,6 @@ _COPY = "migrating_to"
 
 _GOING = frozenset({"deleting", "error_deleting"})
 """Statuses of an instance whose deletion was asked for."""
-
-_BACKUP = frozenset({"backup_creating", "backup_restoring"})
 
 _OVER = ENDS | {None, "data_copying_error", "data_copying_cancelled"}
 """Task states in which nothing works on a share that has come to rest."""
@@ -181,13 +181,16 @@ class ShareScene:
         return found
 
 
-def diagnose_share(scene: ShareScene, now: float, patience: float) -> Diagnosis:
+def diagnose_share(
+    scene: ShareScene, now: float, patience: float, driver_timeout: float = LONGEST_CANCEL_SECONDS
+) -> Diagnosis:
     """What is wrong with a share's migration.
 
     ``patience`` is for how many seconds a state that should pass by itself must have lasted before
-    it is called a halt; ``now`` is in seconds since the epoch, by the server's clock.
+    it is called a halt, ``driver_timeout`` after how many at most a driver itself gives up a cancel or
+    a cutover; ``now`` is in seconds since the epoch, by the server's clock.
     """
-    view = _View(scene, now, patience)
+    view = _View(scene, now, patience, driver_timeout)
     found = _diagnose(view)
     if found.code == "unknown" and scene.since is not None and view.watched < _TORN:
         found = replace(found, undecided=_TORN - view.watched)
@@ -248,6 +251,7 @@ class _View:
     scene: ShareScene
     now: float
     patience: float
+    driver_timeout: float = LONGEST_CANCEL_SECONDS
 
     @property
     def age(self) -> float:
@@ -305,7 +309,7 @@ def _diagnose(view: _View) -> Diagnosis:
             "running",
             f"It migrates with its share server {share.share_server_id}: ask about that one.",
         )
-    if share.status in _BACKUP:
+    if share.status in BACKUP:
         return Diagnosis("backup", f"The Data Service works on a backup ({share.status}).")
     if scene.sources:
         return _moving(view)
@@ -394,7 +398,12 @@ def _moving(view: _View) -> Diagnosis:
     if scene.task_state == "migration_driver_in_progress" and copy.status == _COPY:
         return Diagnosis("running", "Its driver copies.")
     if scene.task_state == "migration_driver_phase1_done" and copy.status == _COPY:
-        return Diagnosis("copied", "It is copied, and waits for its cutover or a cancel.")
+        # A cancel leaves the task state as it is while the driver is at it: share/manager.py.
+        return Diagnosis(
+            "copied",
+            "It is copied, and waits for its cutover or a cancel; while a driver cancels it, Manila "
+            "shows the same.",
+        )
     if scene.task_state == "migration_completing" and copy.status == _COPY:
         return _completing(view, source, copy)
     if scene.task_state in ENDS or scene.task_state is None:
@@ -539,7 +548,8 @@ def _cancelling(view: _View, source: Instance, copy: Instance) -> Diagnosis:
     return _last(view, *view.managers(source.host, copy.host)) or Diagnosis(
         "cancel_failed",
         f"The instance at {copy.host} has been {copy.status!r} for {view.age:.0f} s, and its "
-        "manila-share is up: its removal was interrupted, and with it a cancel.",
+        "manila-share is up: its removal was interrupted, and with it a cancel. A driver that needs "
+        "longer for that looks the same: look into its log.",
         steps=[Step(DELETE, SHARE_INSTANCE, copy.id), *_release(view.scene, source)],
         safe=False,
     )
@@ -567,7 +577,13 @@ def _completing(view: _View, source: Instance, copy: Instance) -> Diagnosis:
         source,
         copy,
         "cutover_halted",
-        f"Its cutover was seen to stand still for {view.watched:.0f} s, and Manila has no way out.",
+        f"Its cutover was seen to stand still for {view.watched:.0f} s, and Manila has no way out."
+        + (
+            f" A driver may still be at it, for up to {view.driver_timeout:.0f} s (driver_timeout): "
+            "until then leave it alone."
+            if view.watched < view.driver_timeout
+            else ""
+        ),
     )
 
 

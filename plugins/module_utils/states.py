@@ -135,10 +135,29 @@ REPLICA_STATES: dict[str, State] = {
 
 STATES = {SHARE: SHARE_STATES, SHARE_SERVER: SERVER_STATES, SHARE_REPLICA: REPLICA_STATES}
 
+BACKUP = frozenset({"backup_creating", "backup_restoring"})
+"""Statuses of a share that the Data Service works on for a backup: data/manager.py.  The task state is
+one of a migration's copy."""
+
 ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"})
 
 _LEFT = ENDS | {MARKED, MOVED}
 """What stays of a migration that is over."""
+
+LONGEST_CANCEL_SECONDS = 10800.0
+"""Seconds that a driver may need for a cancel, or for a cutover, before it gives up by itself.
+
+Manila waits for a driver without a limit; the drivers have limits of their own.  Of release 23.0.1
+only zfsonlinux, container, netapp and dummy migrate anything, and only NetApp's waits (in
+netapp/dataontap/cluster_mode).  Of a share server it waits three times in a row, each for up to
+3600 s by default: with SVM migrate for the job of the pause, the pause, and the job of the cancel
+(lib_multi_svm.py, _migration_cancel_using_svm_migrate(): netapp_server_migration_state_change_timeout),
+with SVM DR for the transfers, the state of the destination, and the release (data_motion.py,
+cancel_snapmirror_svm(): netapp_snapmirror_quiesce_timeout,
+netapp_server_migration_state_change_timeout, netapp_snapmirror_release_timeout).  Of a share it
+waits once (lib_base.py: netapp_migration_cancel_timeout, netapp_volume_move_cutover_timeout), and
+Manila shows the state from before all the while (share/manager.py, migration_cancel()).
+"""
 
 GOING = frozenset({"inactive", "deleting"})
 """Statuses of the source (an instance, a share server) between cutover and its end."""
@@ -253,6 +272,22 @@ class Target:
             and self.share_type_id in (None, seen.share_type_id)
             and self.share_network_id in (None, seen.share_network_id)
         )
+
+
+def may_migrate(seen: Observation) -> bool:
+    """Tell whether a migration works on this, or may: False only where the reading rules it out.
+
+    The task state of an earlier migration stays for ever, so an end with a single copy is history.
+    A second copy is none: Manila removes it, with a migration that is over.
+    """
+    if seen.moving or seen.status == MOVING[SHARE_SERVER]:
+        return True  # a share has the latter, and no task state, while its share server migrates
+    if seen.status in BACKUP:
+        return False
+    phase = classify(seen, Target())
+    if phase == STUCK:
+        return seen.copies != 1 or seen.task_state not in ENDS
+    return phase in MIGRATING
 
 
 def classify(seen: Observation, target: Target) -> str:

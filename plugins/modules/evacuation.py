@@ -172,10 +172,10 @@ migrations:
       type: str
     waiting_for:
       description: >-
-        C(code), C(message) and C(since). Codes are V(slot), V(grace), V(window), V(window_over), V(window_short),
-        V(group), V(group_broken), V(failures),
-        V(not_started), V(status), V(service_down), V(service_disabled), V(cordoned), V(snapshots), V(driver),
-        V(copy), V(completing), V(settling), V(cancelling), V(answer), V(unclear) and V(operator).
+        C(code), C(message), C(since), and C(transient), whether a run that waits may see it end. Codes are V(slot), V(grace),
+        V(window), V(window_over), V(window_short), V(group), V(group_broken), V(failures), V(not_started), V(status),
+        V(service_down), V(service_disabled), V(cordoned), V(snapshots), V(driver), V(copy), V(completing), V(settling),
+        V(cancelling), V(answer), V(unclear) and V(operator).
       type: dict
 text:
   description: The same for people, a line a migration.

@@ -270,7 +270,10 @@ plan:
       type: list
       elements: dict
     unplaced:
-      description: What can't move, each with C(kind), C(id), C(name) and all its C(reasons).
+      description:
+        - What can't move, each with C(kind), C(id), C(name), all its C(reasons), and C(migrating).
+        - C(migrating) says of everything in the plan, also in RV(plan.migrations) and RV(plan.excluded), whether it migrates, whoever
+          started that. It is V(false) only where the state that was read rules that out.
       type: list
       elements: dict
     excluded:

@@ -44,7 +44,7 @@ options:
   good_copy:
     description:
       - Your word that you have looked at the storage, that this copy has all data, and that nothing works on the migration
-        any more. Only used where RV(diagnosis.safe) is V(false).
+        any more. Only used where RV(diagnosis.requires) is V(good_copy).
       - V(source) gives everything back to the source.
       - V(destination) is for shares only. The share is served from its newer instance then, and the other one is deleted.
     type: str
@@ -67,6 +67,22 @@ options:
     description: For how many seconds a state that should pass by itself must have lasted before it is called a halt.
     type: int
     default: 600
+  driver_timeout:
+    description:
+      - After how many seconds at most the drivers in use give up a cancel or a cutover by themselves. Before that a driver may still
+        be at it, so that RV(diagnosis.safe) is V(false).
+      - The default is the longest that the drivers of Manila may need by their own defaults. It is NetApp's, for share servers, three
+        times C(netapp_server_migration_state_change_timeout). Where these options are set to other values, this should be their sum.
+    type: int
+    default: 10800
+    version_added: 1.1.0
+  cancel_again:
+    description:
+      - Your word that no driver is at work on the first cancel any more, so that it may be cancelled once more. Only used where
+        RV(diagnosis.requires) is V(cancel_again).
+    type: bool
+    default: false
+    version_added: 1.1.0
   timeout:
     description: Seconds to wait for the end of what the steps have begun.
     type: int
@@ -163,8 +179,13 @@ diagnosis:
       type: list
       elements: str
     safe:
-      description: Whether these steps can't lose anything. If not, they are taken only with O(good_copy).
+      description: Whether these steps can't lose anything.
       type: bool
+    requires:
+      description:
+        - The option without which these steps are not taken. V(good_copy) where they are not safe; V(cancel_again) where they
+          repeat a cancel, safe or not; V(null) where there is none.
+      type: str
 diagnoses:
   description: With O(host), one like RV(diagnosis) for everything there that may need a repair.
   type: list
@@ -221,7 +242,11 @@ from ansible_collections.manila.migration.plugins.module_utils.share_diagnosis i
     diagnose_share,
     suspects,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import SHARE, SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    LONGEST_CANCEL_SECONDS,
+    SHARE,
+    SHARE_SERVER,
+)
 from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 _ALLOWED = 300
@@ -267,6 +292,8 @@ class MigrationRepairModule(MigrationModule):
         "mechanism": {"choices": ["driver", "host"]},
         "access_to": {"type": "list", "elements": "str", "default": []},
         "patience": {"type": "int", "default": 600},
+        "driver_timeout": {"type": "int", "default": int(LONGEST_CANCEL_SECONDS)},
+        "cancel_again": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 600},
         "poll_interval": {"type": "float", "default": 5},
     }
@@ -288,7 +315,7 @@ class MigrationRepairModule(MigrationModule):
         self.results.update(changed=False, diagnosis=_as_dict(subject, found), actions=[])
         if self.params["state"] == "diagnosed" or found.well:
             return
-        if not found.safe and (self.params["good_copy"] is None or not found.steps):
+        if not self._may_take(found):
             self.refuse(f"{subject.label} is not repaired ({found.code}): {found.message}")
         self.results.update(changed=True, diff=_diff(found, found))
         if self.check_mode:
@@ -302,6 +329,8 @@ class MigrationRepairModule(MigrationModule):
             self.refuse("poll_interval: it must be more than 0 seconds.")
         if self.params["patience"] < 0:
             self.refuse("patience: it can't be less than 0 seconds.")
+        if self.params["driver_timeout"] < 0:
+            self.refuse("driver_timeout: it can't be less than 0 seconds.")
         if self.params["good_copy"] == DESTINATION and self.params["share_server"]:
             self.refuse(
                 "good_copy: of share servers only the source can be chosen; for the destination no "
@@ -314,6 +343,12 @@ class MigrationRepairModule(MigrationModule):
             self.refuse(
                 f"host: {host!r} is no place; write it as host@backend or host@backend#pool."
             )
+
+    def _may_take(self, found: Diagnosis) -> bool:
+        """Tell whether the steps of a diagnosis may be taken, as far as somebody has said so."""
+        if found.requires is not None:
+            return bool(self.params[found.requires])
+        return found.safe
 
     def _subject(self, cloud: Cloud) -> Subject:
         if self.params["share"]:
@@ -384,7 +419,7 @@ class MigrationRepairModule(MigrationModule):
                     cloud.forget_interruption(subject.id)
                 return
             if now.code not in (*_ONGOING, found.code) and not _worth(now, deadline):
-                if now.safe and now.steps:
+                if now.safe and now.steps and self._may_take(now):
                     # One repair uncovers the next: a cancel leaves a destination to be removed.
                     self._mend(cloud, subject, now)
                     return
@@ -422,7 +457,12 @@ class MigrationRepairModule(MigrationModule):
             self.params["mechanism"],
             self.params["good_copy"],
         )
-        return diagnose_share(scene, cloud.now(), max(patience, self.params["patience"]))
+        return diagnose_share(
+            scene,
+            cloud.now(),
+            max(patience, self.params["patience"]),
+            self.params["driver_timeout"],
+        )
 
     def _diagnose_server(self, cloud: Cloud, server_id: str) -> Diagnosis:
         servers = cloud.share_servers()
@@ -441,7 +481,9 @@ class MigrationRepairModule(MigrationModule):
             {one.id: cloud.unapplied_rules(one.id) for one in shares},
             cloud.share_managers(),
         )
-        return diagnose_server(scene, cloud.now(), self.params["patience"])
+        return diagnose_server(
+            scene, cloud.now(), self.params["patience"], self.params["driver_timeout"]
+        )
 
 
 def _worth(found: Diagnosis, deadline: float) -> bool:

@@ -18,6 +18,8 @@ description:
   - Manila itself guards nothing. A manila-data that is stopped breaks its copies; one that starts, on any
     node, declares all copies of the cloud failed; a manila-share that is restarted while it starts or
     cuts over a migration leaves that stuck.
+  - Of a share that a driver cancels Manila shows the same as of one that is copied, or copies. Restart no manila-share right after a cancel,
+    which may take a driver an hour.
   - It sees what Manila shows at one moment. Restart right afterwards, and let nobody start host-assisted
     migrations in between.
 options:

@@ -140,7 +140,9 @@ migration:
       description: Why it failed, V(null) if it did not.
       type: str
     waiting_for:
-      description: What it waits for, as C(code), C(message) and C(since) (V(null) where that isn't known).
+      description: >-
+        What it waits for, as C(code), C(message), C(since) (V(null) where that isn't known) and C(transient), whether a run
+        that waits may see it end.
       type: dict
     started_at:
       description: When the migration was started.

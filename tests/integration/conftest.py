@@ -353,7 +353,8 @@ def manila(world: None, request: pytest.FixtureRequest) -> Manila:
         have = manila.version.get_string()
         pytest.skip(f"needs API {needed.args[0]}, this Manila has {have}")
     sandbox("reset")
-    sandbox("speed", "--copy-seconds", "1", "--complete-seconds", "0.2", "--call-seconds", "0")
+    speed = ("--copy-seconds", "1", "--complete-seconds", "0.2", "--cancel-seconds", "0")
+    sandbox("speed", *speed, "--call-seconds", "0")
     return manila
 
 

@@ -367,6 +367,21 @@ def test_a_cutover_that_came_to_a_halt(manila: Manila, ansible: Ansible) -> None
         assert listing(manila.folder(share)) == files[share]
 
 
+def test_a_share_looks_copied_while_its_driver_cancels(manila: Manila, ansible: Ansible) -> None:
+    share = manila.create("papers", ALPHA)
+    manila.start(share, GAMMA)
+    manila.await_task_state(share, "migration_driver_phase1_done")
+    sandbox("speed", "--cancel-seconds", "600")
+    manila.api.shares.migration_cancel(share)
+    result = ansible.tasks(repair(share, state="repaired", patience=0)).last
+    assert told(result) == ("copied", True) and not result["changed"]
+    assert manila.share(share).task_state == "migration_driver_phase1_done"
+    # The driver was at it all the time.
+    sandbox("speed", "--cancel-seconds", "0")
+    manila.await_task_state(share, "migration_cancelled")
+    assert is_well(manila, share, ALPHA)
+
+
 @pytest.mark.fault(
     "the source takes so long to delete that Manila gives up waiting",
     "`migration_repair` says that it runs, and to start nothing; the share is well when the source is gone",

@@ -9,7 +9,17 @@ import json
 from typing import Any
 
 import pytest
-from conftest import PATIENCE, SERVERS1, SERVERS2, SERVERS3, Ansible, Manila, sandbox, wait_for
+from conftest import (
+    CLOUD,
+    PATIENCE,
+    SERVERS1,
+    SERVERS2,
+    SERVERS3,
+    Ansible,
+    Manila,
+    sandbox,
+    wait_for,
+)
 
 
 def move(server: str, **arguments: Any) -> dict[str, Any]:
@@ -217,23 +227,60 @@ def test_a_failure_to_cancel(manila: Manila, ansible: Ansible) -> None:
     manila.start_server(server, SERVERS2)
     manila.await_server(server, "migration_driver_phase1_done")
     sandbox("fail", "share_server_migration_cancel")
-    stuck, patient, asked, failing = ansible.tasks(
+    stuck, patient, asked, refused, safe, failing = ansible.tasks(
         move(server, state="cancelled", timeout=5),
         repair(server),
         repair(server, patience=1),
-        repair(server, patience=1, state="repaired", timeout=3),
+        repair(server, patience=1, state="repaired"),
+        repair(server, patience=1, driver_timeout=1, state="repaired"),
+        repair(server, patience=1, cancel_again=True, state="repaired", timeout=3),
     ).results
     assert stuck["failed"] and "is cancelling" in stuck["msg"]
     assert manila.server(server).task_state == "migration_cancel_in_progress"
     # What may only be slow is left alone.
     assert patient["diagnosis"]["code"] == "running"
-    assert asked["diagnosis"]["code"] == "cancel_failed" and asked["diagnosis"]["safe"]
+    # The driver could need hours, and a second cancel is nobody's but the operator's.
+    for result, is_safe in ((asked, False), (refused, False), (safe, True)):
+        told = result["diagnosis"]
+        assert told["code"] == "cancel_failed", told
+        assert (told["safe"], told["requires"]) == (is_safe, "cancel_again")
+    assert refused["failed"] and safe["failed"] and not refused["changed"]
+    assert refused["actions"] == safe["actions"] == []
     assert failing["failed"] and "is still not well" in failing["msg"]
     sandbox("fail", "share_server_migration_cancel", "--never")
-    mended = ansible.tasks(repair(server, patience=1, state="repaired")).last
+    # The playbook mends it with the same word only, and names it without.
+    whole = {"repair_cloud": CLOUD, "repair_source": SERVERS1, "repair_apply": True}
+    named = ansible.playbook("manila.migration.repair", **whole, repair_patience=1)
+    assert named.returncode == 2 and "cancel_again" in named.last["msg"], named.stdout
+    assert manila.server(server).task_state == "migration_cancel_in_progress"
+    run = ansible.playbook(
+        "manila.migration.repair", **whole, repair_patience=1, repair_cancel_again=True
+    )
+    mended = run.by_name("Mend what can be mended without losing anything")["results"][0]
+    assert run.returncode == 0, run.stdout
     assert mended["changed"] and mended["diagnosis"]["procedure"] == []
     assert is_whole(manila, server, shares=1)
     assert [one.id for one in manila.servers()] == [server]
+
+
+def test_a_cancel_that_takes_its_time_is_left_alone(manila: Manila, ansible: Ansible) -> None:
+    server = manila.create_server("tenant", "web")
+    manila.start_server(server, SERVERS2)
+    manila.await_server(server, "migration_driver_phase1_done")
+    sandbox("speed", "--cancel-seconds", "600")
+    manila.api.share_servers.migration_cancel(server)
+    manila.await_server(server, "migration_cancel_in_progress")
+    refused = ansible.tasks(repair(server, patience=0, state="repaired")).last
+    assert refused["failed"] and refused["actions"] == []
+    assert (refused["diagnosis"]["safe"], refused["diagnosis"]["requires"]) == (
+        False,
+        "cancel_again",
+    )
+    assert manila.server(server).task_state == "migration_cancel_in_progress"
+    # The driver was at it all the time.
+    sandbox("speed", "--cancel-seconds", "0")
+    manila.await_server(server, "migration_cancelled")
+    assert is_whole(manila, server, shares=1)
 
 
 def test_an_instance_in_the_way(manila: Manila, ansible: Ansible) -> None:
@@ -366,6 +413,37 @@ def test_a_back_end_of_share_servers_is_evacuated(
     assert rules == {}
     again = ansible.evacuate("all", **where)
     assert again.returncode == 0 and again.changed == 0
+
+
+def test_a_share_server_that_copies_keeps_the_cordon_though_nothing_of_it_is_to_be_moved(
+    manila: Manila, ansible: Ansible
+) -> None:
+    server = manila.create_server("two", "two-a", "two-b")
+    sandbox("speed", "--copy-seconds", "600")
+    manila.start_server(server, SERVERS2)
+    manila.await_server(server, "migration_driver_in_progress")
+    manila.disable(SERVERS1, "manila.migration: being emptied")
+    where = {"evacuate_source": SERVERS1, "evacuate_destinations": [SERVERS2]}
+
+    def status() -> str:
+        (service,) = [one for one in manila.api.services.list() if one.host == SERVERS1]
+        return str(service.status)
+
+    for left_out, named in (
+        ({"evacuate_exclude": ["two-a"]}, f"share server {server}"),
+        ({"evacuate_select": "[?name == 'another']"}, f"share server {server}"),
+        ({"evacuate_exclude": ["two-a"], "evacuate_share_servers": "split"}, "two-a"),
+    ):
+        run = ansible.evacuate("cancel", **where, **left_out)
+        assert (run.returncode, status()) == (2, "disabled"), (left_out, run.stdout)
+        assert "still migrating or unclear, and so left cordoned" in run.last["msg"]
+        assert named in run.last["msg"]
+        assert manila.server(server).task_state == "migration_driver_in_progress"
+    # With nothing left out it is cancelled, and the cordon goes.
+    run = ansible.evacuate("cancel", **where)
+    assert run.returncode == 0, run.stdout
+    assert status() == ("enabled" if manila.keeps_reasons else "disabled")
+    assert is_whole(manila, server, shares=2)
 
 
 def test_what_stands_in_the_way_of_a_share_server_is_named(

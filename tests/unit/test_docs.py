@@ -38,9 +38,12 @@ def test_codes_of_diagnoses_are_documented() -> None:
 
 
 def test_codes_of_waiting_are_documented() -> None:
-    source = Path(engine.__file__).read_text(encoding="utf-8")
-    used = set(re.findall(r'Reason\(\s*"([a-z_]+)"', source)) | {"driver", "copy"}
-    assert used == set(documented("What a migration waits for"))
+    page = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
+    section = page.split("## What a migration waits for\n", 1)[1].split("\n## ", 1)[0]
+    told = re.findall(r"^\| `([a-z_]+)` \| ([^|]*[^| ]) \| (yes|no) \|$", section, re.MULTILINE)
+    assert {code: engine.Wait(end == "yes", text) for code, text, end in told} == engine.WAITING
+    module = (ROOT / "plugins" / "modules" / "evacuation.py").read_text(encoding="utf-8")
+    assert not [code for code in engine.WAITING if f"V({code})" not in module]
 
 
 def test_what_forbids_a_restart_is_documented() -> None:

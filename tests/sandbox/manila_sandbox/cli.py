@@ -455,6 +455,7 @@ def _parser() -> argparse.ArgumentParser:
     speed = commands.add_parser("speed", help="set how long things last, while all runs")
     speed.add_argument("--copy-seconds", type=float, help="a driver-assisted copy")
     speed.add_argument("--complete-seconds", type=float, help="a cut-over")
+    speed.add_argument("--cancel-seconds", type=float, help="a cancel, of shares and share servers")
     speed.add_argument("--call-seconds", type=float, help="any other call of a driver")
     grow = commands.add_parser("grow", help="make the pools larger than they are, while all runs")
     grow.add_argument("factor", type=float, help="how many times")
@@ -496,6 +497,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "speed": lambda: sandbox.switch(
             copy_seconds=arguments.copy_seconds,
             complete_seconds=arguments.complete_seconds,
+            cancel_seconds=arguments.cancel_seconds,
             call_seconds=arguments.call_seconds,
         ),
         "grow": lambda: sandbox.switch(pool_factor=arguments.factor),

@@ -48,6 +48,7 @@ _UNLIMITED = (
 DEFAULT_BEHAVIOUR = {
     "copy_seconds": 3.0,
     "complete_seconds": 0.5,
+    "cancel_seconds": 0.1,
     "call_seconds": 0.1,
     "pool_factor": 1.0,
     "fail": {},

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Switches that are read from a small JSON file at every call, so they act while all runs.
 
-``copy_seconds``, ``complete_seconds`` and ``call_seconds`` set the speed, ``pool_factor`` how many
+``copy_seconds``, ``complete_seconds``, ``cancel_seconds`` and ``call_seconds`` set the speed, ``pool_factor`` how many
 times larger than configured the pools are. ``fail`` maps the
 name of a driver method to a list of back ends, share ids or share server ids (or ``*``) for
 which that method raises; ``refuse`` and ``offer`` map capabilities, which the checks of
@@ -24,6 +24,7 @@ from manila import exception
 _DEFAULTS: Mapping[str, Any] = {
     "copy_seconds": 3.0,
     "complete_seconds": 0.5,
+    "cancel_seconds": 0.1,
     "call_seconds": 0.1,
     "pool_factor": 1.0,
     "fail": {},

@@ -100,7 +100,7 @@ class SandboxDummyDriver(upstream.DummyDriver):
         """Cut over."""
         return super().migration_complete(context, source_share, *args, **kwargs)
 
-    @steered("call_seconds")
+    @steered("cancel_seconds")
     def migration_cancel(self, context: Any, source_share: Any, *args: Any, **kwargs: Any) -> None:
         """Forget the copy."""
         super().migration_cancel(context, source_share, *args, **kwargs)
@@ -168,7 +168,7 @@ class SandboxDummyDriver(upstream.DummyDriver):
                 updates["share_updates"][instance["id"]]["pool_name"] = pool
         return updates
 
-    @steered("call_seconds")
+    @steered("cancel_seconds")
     def share_server_migration_cancel(
         self, context: Any, src_share_server: Any, *args: Any, **kwargs: Any
     ) -> None:

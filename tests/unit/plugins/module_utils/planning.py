@@ -186,6 +186,11 @@ class Cloud:
         self.asked.append("deleted")
         return [one for one in self.inventory.shares if one.is_soft_deleted]
 
+    def locks(self):
+        self.asked.append("locks")
+        locks = self.inventory.locks
+        return None if locks is None else [one for several in locks.values() for one in several]
+
     def snapshots(self):
         self.asked.append("snapshots")
         return self.inventory.snapshots_by_share

@@ -1103,3 +1103,72 @@ def test_an_answer_that_says_when_to_ask_again_is_waited_for(session, status):
     session.expect("GET", "/shares/s1", {"overLimit": {"code": status}}, status)
     session.expect("GET", "/shares/s1", {"share": share()})
     assert cloud.share("s1").id and naps == [0.5]
+
+
+# -- resource locks --------------------------------------------------------------------------
+
+LOCKS = "/resource-locks?all_projects=1"
+DENY = "/shares/s1/action"
+
+
+def lock(**more: Any) -> dict[str, Any]:
+    return {
+        "id": "l1",
+        "user_id": "u1",
+        "project_id": "p1",
+        "lock_context": "user",
+        "resource_type": "access_rule",
+        "resource_id": "r1",
+        "resource_action": "delete",
+        "lock_reason": None,
+        **more,
+    }
+
+
+def test_all_locks_of_the_cloud_in_one_request(session):
+    session.expect("GET", LOCKS, {"resource_locks": [lock(), lock(id="l2", lock_reason="why")]})
+    found = open_door(session, version="2.81").locks()
+    assert found is not None
+    assert [(one.id, one.kind, one.reason) for one in found] == [
+        ("l1", "access_rule", ""),
+        ("l2", "access_rule", "why"),
+    ]
+
+
+def test_an_older_manila_has_no_locks_and_is_not_asked(session):
+    assert open_door(session, version="2.80").locks() == []
+
+
+def test_locks_that_this_user_may_not_list_are_not_known(session):
+    session.expect("GET", LOCKS, {"forbidden": {"code": 403, "message": "no"}}, status=403)
+    assert open_door(session).locks() is None
+
+
+def test_a_locked_access_rule_is_named_with_its_lock(session):
+    session.expect("POST", DENY, {"forbidden": {"code": 403, "message": "locked"}}, status=403)
+    listed = [lock(resource_action="show", id="l0"), lock(lock_reason="two\nlines")]
+    session.expect("GET", f"{LOCKS}&resource_id=r1", {"resource_locks": listed})
+    with pytest.raises(Refused) as told:
+        open_door(session).deny("s1", "r1")
+    message = str(told.value)
+    assert told.value.status_code == 403
+    assert "r1" in message and "s1" in message and "u1" in message and "l0" not in message
+    assert message.endswith("(openstack share lock delete l1).")
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_another_refusal_of_an_access_rule_keeps_its_words(session, clock, answers):
+    session.expect("POST", DENY, {"forbidden": {"code": 403, "message": "soft deleted"}}, 403)
+    if answers:
+        session.expect("GET", f"{LOCKS}&resource_id=r1", {"resource_locks": []})
+    else:
+        session.expect("GET", f"{LOCKS}&resource_id=r1", {"forbidden": {"code": 401}}, 401)
+    with pytest.raises(Refused, match="soft deleted"):
+        open_door(session, clock).deny("s1", "r1")
+
+
+def test_a_refusal_that_is_not_about_rights_asks_for_no_locks(session):
+    session.expect("POST", DENY, refusal("busy"), status=400)
+    with pytest.raises(Refused, match="busy"):
+        open_door(session).deny("s1", "r1")

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.manila.migration.plugins.module_utils import (
     capacity,
     feasibility,
+    locks,
     objectives,
     placement,
     plans,
@@ -215,6 +216,7 @@ def test_every_code_that_the_planner_uses_is_documented():
         feasibility,
         server_feasibility,
         replica_feasibility,
+        locks,
         objectives,
         placement,
         plans,

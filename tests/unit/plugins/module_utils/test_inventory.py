@@ -44,6 +44,7 @@ PLAIN = [
     "shares migrating",
     "pools",
     "marked",
+    "locks",
     "snapshots",
 ]
 

@@ -67,6 +67,7 @@ def test_the_plan_has_the_keys_of_the_contract():
         "source": OLD,
         "destination": ONE,
         "size_gb": 10,
+        "migrating": False,
         "phase": "idle",
         "share_type": "plain",
         "options": {

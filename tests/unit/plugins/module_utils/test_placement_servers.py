@@ -87,6 +87,7 @@ def test_one_migration_a_server():
         "source": "n@old",
         "destination": "n@one",
         "size_gb": 30,
+        "migrating": False,
         "phase": "idle",
         "options": {
             "preserve_metadata": False,

@@ -10,7 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.manila.migration.plugins.module_utils.diagnosis import CODES, Diagnosis
+from ansible_collections.manila.migration.plugins.module_utils.diagnosis import (
+    CODES,
+    Diagnosis,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Instance,
     Service,
@@ -22,6 +25,9 @@ from ansible_collections.manila.migration.plugins.module_utils.server_diagnosis 
     ServerScene,
     diagnose_server,
     suspect_servers,
+)
+from ansible_collections.manila.migration.plugins.module_utils.states import (
+    LONGEST_CANCEL_SECONDS,
 )
 
 OLD, NEW = "node@old", "node@new"
@@ -186,6 +192,13 @@ RELEASE = [
             LATER,
             "cancel_failed",
             CANCEL_AGAIN,
+            False,
+        ),
+        (
+            scene(moving("migration_cancel_in_progress"), COPY),
+            LATER + LONGEST_CANCEL_SECONDS,
+            "cancel_failed",
+            CANCEL_AGAIN,
             True,
         ),
         (scene(moving("migration_cancel_in_progress")), LATER, "cancel_failed", RELEASE, False),
@@ -248,6 +261,39 @@ def test_diagnosis(what: ServerScene, now: float, code: str, steps: list[str], s
     assert code in CODES
     assert found.message.endswith(".") and "\n" not in found.message
     assert found.well == (safe and not steps)
+
+
+CANCELLING = scene(moving("migration_cancel_in_progress"), COPY)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit", "safe"),
+    [(700, 10800, False), (10799, 10800, False), (10800, 10800, True), (700, 700, True)],
+)
+def test_a_cancel_is_safe_to_repeat_when_no_driver_can_be_at_it(
+    seconds: int, limit: int, safe: bool
+) -> None:
+    found = diagnose_server(CANCELLING, NOW - 60 + seconds, 600, limit)
+    assert (found.code, found.safe) == ("cancel_failed", safe)
+    # Safe or not, a second cancel takes somebody's word.
+    assert found.requires == found.as_dict()["requires"] == "cancel_again"
+    assert ("driver_timeout" in found.message) is not safe
+
+
+def test_what_the_steps_require() -> None:
+    assert diagnose_server(scene(FAILED, BROKEN), NOW, 600).requires == "good_copy"
+    assert diagnose_server(scene(FAILED), NOW, 600).requires is None
+    assert diagnose_server(scene(resting("migration_error"), BROKEN), NOW, 600).requires is None
+    lost = scene(moving("migration_cancel_in_progress"))
+    assert diagnose_server(lost, LATER + LONGEST_CANCEL_SECONDS, 600).requires == "good_copy"
+
+
+def test_a_cutover_of_a_driver_may_take_as_long() -> None:
+    halted = scene(moving("migration_completing"), COPY)
+    assert "driver_timeout" in diagnose_server(halted, LATER, 600).message
+    assert (
+        "driver_timeout" not in diagnose_server(halted, LATER + LONGEST_CANCEL_SECONDS, 600).message
+    )
 
 
 def test_everything_that_is_concerned_is_listed() -> None:
