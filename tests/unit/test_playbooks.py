@@ -19,8 +19,10 @@ import yaml
 
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.reports import make_report
 
-COLLECTIONS = Path(__file__).parents[5]
-"""The folder that holds ansible_collections."""
+COLLECTIONS = next(
+    one for one in sys.path if Path(one, "ansible_collections", "manila", "migration").is_dir()
+)
+"""The folder that holds ansible_collections, with this collection in it."""
 
 RAW = "\x1b[31mred\x1b[0m\x07 two\nlines \u202egnp.exe \u009b1m"
 SHOWN = "\\u001b[31mred\\u001b[0m\\u0007 two\\u000alines \\u202egnp.exe \\u009b1m"
@@ -39,7 +41,7 @@ def playbook(tmp_path: Path) -> Run:
         (tmp_path / "variables.json").write_text(json.dumps(variables))
         environment = {
             **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS,
             "ANSIBLE_HOME": str(tmp_path / "home"),
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml"),
