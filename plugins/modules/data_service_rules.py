@@ -76,8 +76,13 @@ rules:
     access_to:
       description: What it lets in.
       type: str
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
+from ansible_collections.manila.migration.plugins.module_utils.cloud import Refused, Unknown
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 
 
@@ -116,10 +121,20 @@ class DataServiceRulesModule(MigrationModule):
         if self.params["state"] != "absent":
             return
         going = [(share_id, rule) for share_id, rule in found if "deny" not in rule.state]
-        self.results["changed"] = bool(going)
-        if not self.check_mode:
-            for share_id, rule in going:
+        if self.check_mode:
+            self.results["changed"] = bool(going)
+            return
+        for share_id, rule in going:
+            try:
                 cloud.deny(share_id, rule.id)
+            except Refused as refused:
+                if refused.status_code != 404:  # else it is gone, whoever removed it
+                    raise
+                continue
+            except Unknown:
+                self.results["changed"] = True  # as far as can be known
+                raise
+            self.results["changed"] = True
 
 
 def main() -> None:
