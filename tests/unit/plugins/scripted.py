@@ -100,7 +100,7 @@ class Session(keystone_session.Session):
         )
         expected = self.script.pop(0) if self.script else None
         if expected is None or (method, url) != (expected.method, expected.url):
-            self._fail(f"{method} {url} {body or ''} was sent, expected was {expected or 'nothing'}")
+            self._fail(f"{method} {url} was sent ({body}), expected was {expected or 'nothing'}")
         elif expected.body is not _ANY and body != expected.body:
             self._fail(f"{method} {url} was sent with {body}, expected was {expected.body}")
         assert expected is not None

@@ -136,7 +136,12 @@ def test_a_back_end_that_is_not_there_is_named_with_those_that_are(session, run,
 
 @pytest.mark.parametrize(
     ("answer", "status"),
-    [(FORBIDDEN, 403), (refusal("gone", 404), 404), (refusal("no", 409), 409), (refusal("", 500), 500)],
+    [
+        (FORBIDDEN, 403),
+        (refusal("gone", 404), 404),
+        (refusal("no", 409), 409),
+        (refusal("", 500), 500),
+    ],
 )
 def test_a_refusal_fails_with_its_status(session, run, reads, answer, status):
     reads(ENABLED)
