@@ -82,7 +82,7 @@ status_code:
   returned: when Manila refused something
 """
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Refused, Unknown
+from ansible_collections.manila.migration.plugins.module_utils.cloud import Refused
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 
 
@@ -130,11 +130,8 @@ class DataServiceRulesModule(MigrationModule):
             except Refused as refused:
                 if refused.status_code != 404:  # else it is gone, whoever removed it
                     raise
-                continue
-            except Unknown:
-                self.results["changed"] = True  # as far as can be known
-                raise
-            self.results["changed"] = True
+            finally:
+                self.results["changed"] = cloud.effects > 0
 
 
 def main() -> None:

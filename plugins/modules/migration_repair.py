@@ -289,9 +289,9 @@ class MigrationRepairModule(MigrationModule):
             return
         if not found.safe and (self.params["good_copy"] is None or not found.steps):
             self.refuse(f"{subject.label} is not repaired ({found.code}): {found.message}")
-        self.results.update(changed=True, diff=_diff(found, found))
+        self.results["diff"] = _diff(found, found)
         if self.check_mode:
-            self.results["actions"] = [step.text for step in found.steps]
+            self.results.update(changed=True, actions=[step.text for step in found.steps])
             return
         self._mend(cloud, subject, found)
 
@@ -361,7 +361,7 @@ class MigrationRepairModule(MigrationModule):
     def _mend(self, cloud: Cloud, subject: Subject, found: Diagnosis) -> None:
         for step in found.steps:
             try:
-                _take(cloud, step, subject)
+                self._take(cloud, step, subject)
             except StillCopies:
                 self.results["actions"].append(step.text)
                 self.results["diagnosis"] = _as_dict(subject, self._diagnose(cloud, subject))
@@ -392,6 +392,13 @@ class MigrationRepairModule(MigrationModule):
                 break
             time.sleep(self.params["poll_interval"])
         self.refuse(f"{subject.label} is still not well ({now.code}): {now.message}")
+
+    def _take(self, cloud: Cloud, step: Step, subject: Subject) -> None:
+        """Take one step.  Raises Refused, Unknown, StillCopies."""
+        try:
+            _take(cloud, step, subject)
+        finally:
+            self.results["changed"] = cloud.effects > 0
 
     def _diagnose(self, cloud: Cloud, subject: Subject, patience: float = 0.0) -> Diagnosis:
         """Look once; of a share with ``patience`` at least, as after steps that have begun something."""

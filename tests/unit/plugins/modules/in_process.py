@@ -10,6 +10,7 @@ arguments are checked, defaults filled in and values masked by Ansible itself.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -120,22 +121,27 @@ def open_cloud(session: Session, clock: Clock, version: str = "2.98", **more: An
 # -- what RETURN says --------------------------------------------------------------------------
 
 
+@functools.cache
 def documentation(module: ModuleType) -> dict[str, Any]:
     """The module's DOCUMENTATION."""
     return dict(yaml.safe_load(module.DOCUMENTATION))
 
 
+@functools.cache
+def _returns(module: ModuleType) -> dict[str, Any]:
+    return dict(yaml.safe_load(module.RETURN))
+
+
 def check_documented(module: ModuleType, result: Mapping[str, Any]) -> None:
     """Fail if a result has keys that RETURN doesn't know, or values of other types."""
-    documented = yaml.safe_load(module.RETURN)
-    _compare(documented, {key: result[key] for key in result if key not in _ANSIBLES}, "")
+    _compare(_returns(module), {key: result[key] for key in result if key not in _ANSIBLES}, "")
 
 
 def check_complete(
     module: ModuleType, result: Mapping[str, Any], without: Collection[str] = ()
 ) -> None:
     """Fail if a success lacks a key that RETURN documents, at any depth, ``without`` aside."""
-    missing = set(_missing(yaml.safe_load(module.RETURN), result, ""))
+    missing = set(_missing(_returns(module), result, ""))
     assert sorted(missing - {*without, "status_code"}) == [], "documented, and not returned"
 
 
@@ -156,8 +162,7 @@ def _contents(documented: Mapping[str, Any]) -> dict[str, Any]:
     for other in (share_migration, share_server_migration):
         name = other.__name__.rpartition(".")[2]
         if contents and f"M(manila.migration.{name})" in str(documented["description"]):
-            record = yaml.safe_load(other.RETURN)["migration"]
-            contents = {**record["contains"], **contents}
+            contents = {**_returns(other)["migration"]["contains"], **contents}
     return contents
 
 
