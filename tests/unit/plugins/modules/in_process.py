@@ -40,8 +40,10 @@ from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
 )
 
 try:
+    from ansible.module_utils import _internal
     from ansible.module_utils.testing import patch_module_args
 except ImportError:  # ansible-core 2.18
+    _internal = None
 
     @contextlib.contextmanager
     def patch_module_args(args: dict[str, Any]) -> Iterator[None]:
@@ -80,6 +82,9 @@ def run(
         patches.enter_context(patch_module_args(given))
         patches.enter_context(contextlib.redirect_stdout(out))
         patches.enter_context(_time_of(module, clock))
+        if _internal is not None:
+            # Where the tests of a plugin have imported a controller, warnings would be shown by it.
+            patches.enter_context(mock.patch.object(_internal, "is_controller", False))
         if session is not None or connect is not None:
             connect = connect or (lambda **_config: connection(session))
             patches.enter_context(mock.patch.object(openstack, "connect", connect))
