@@ -456,7 +456,7 @@ def test_a_watcher_that_dies_during_a_copy_ends_the_run_at_the_next_poll(
     script.opens()
     script.starts()
     script.polls(COPYING)
-    session.expect("GET", "/shares/s1/migration-progress", lambda: lock.close())
+    session.expect("GET", "/shares/s1/migration-progress", lock.close)
     result = run(progress_file=str(progress))
     assert result["failed"] and result["changed"] and "stops here" in result["msg"]
     assert result["migrations"][0]["phase"] == "copying"
