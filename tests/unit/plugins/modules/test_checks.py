@@ -259,6 +259,12 @@ def test_what_is_known_to_be_in_the_way_is_not_told_twice(check_server):
     assert codes(result["blockers"])
 
 
+def test_what_is_seen_here_counts_where_manila_says_yes(check_server):
+    result = check_server(found=server(status="error"))
+    assert not result["compatible"] and result["blockers"]
+    assert result["supported_capabilities"] == CAPABILITIES
+
+
 def test_a_check_that_is_forbidden_is_a_failure(check_server):
     result = check_server(FORBIDDEN, 403)
     assert result["failed"] and result["status_code"] == 403
