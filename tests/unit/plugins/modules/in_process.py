@@ -23,6 +23,7 @@ import pytest
 import yaml
 from ansible.module_utils import basic
 from ansible.module_utils.common import warnings
+from ansible.module_utils.common.parameters import PASS_VARS
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
 from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
@@ -75,6 +76,8 @@ def run(
     """
     clock = clock or Clock()
     given = {**args, "_ansible_check_mode": check, "_ansible_diff": True}
+    if "inject_invocation" in PASS_VARS:  # from ansible-core 2.21 on only with -vvv
+        given["_ansible_inject_invocation"] = True
     out = io.StringIO()
     for kept in ("_global_warnings", "_global_deprecations"):
         getattr(warnings, kept).clear()  # they outlive a module that is not a process
