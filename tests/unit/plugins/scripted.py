@@ -13,7 +13,7 @@ The fixtures ``session`` and ``clock`` (``conftest.py``) are these.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from types import SimpleNamespace
@@ -248,7 +248,7 @@ ANY_SERVICES = (
 
 
 def live_services(
-    clock: Clock, services: tuple[dict[str, Any], ...] = ANY_SERVICES
+    clock: Clock, services: Sequence[dict[str, Any]] = ANY_SERVICES
 ) -> Callable[[], dict[str, Any]]:
     """Services whose last heartbeat is that of this moment, whenever they are asked for.
 
