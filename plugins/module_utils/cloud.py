@@ -369,6 +369,10 @@ class Cloud:
                 raise
             refusal = str(error).partition(f"{what}: ")[2]
             return Compatibility(False, refusal=refusal)
+        if not isinstance(body, dict) or "compatible" not in body:
+            raise CloudError(
+                f"Could not read {what}: the answer is not what was expected of Manila."
+            )
         return Compatibility(
             bool(body["compatible"]),
             dict(body.get("supported_capabilities") or {}),
@@ -683,6 +687,9 @@ class Cloud:
                 raise Refused(_sentence(error), status) from None
             self.effects += 1
             raise Unknown(_sentence(error), status) from None
+        except (KeyError, TypeError):  # python-manilaclient takes answers apart
+            self.effects += 1
+            raise Unknown("the answer is not what was expected of Manila.") from None
         self.effects += 1
 
     def _manager(self, kind: str) -> Any:

@@ -8,6 +8,7 @@ The real python-manilaclient runs; only the session below it is replaced (``scri
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
     NOW,
     OLD,
     Clock,
+    Expected,
     Session,
     connection,
     instance,
@@ -262,6 +264,42 @@ def test_a_refused_action_was_not_done(session, clock, act, method, url, status)
         act(open_door(session, clock))
     assert error.value.status_code == status
     assert clock.naps == []
+
+
+@pytest.mark.parametrize("answer", [None, {}, []], ids=["nothing", "empty", "list"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda cloud: cloud.record_interruption("s1", "i1"),
+        lambda cloud: cloud.allow("s1", "ip", "192.0.2.1", "rw"),
+        lambda cloud: cloud.create_replica("s1", NEW, None),
+    ],
+    ids=["metadata", "allow", "replica"],
+)
+def test_an_answer_that_is_not_manilas_leaves_open_what_was_done(session, act, answer):
+    cloud = open_door(session)
+    session.request = lambda url, method, **more: Session.request(
+        Session([Expected(method, url, answer, 200, more.get("json"))]), url, method, **more
+    )
+    with pytest.raises(Unknown, match="not what was expected"):
+        act(cloud)
+    assert cloud.effects == 1
+
+
+@pytest.mark.parametrize("answer", [None, {}])
+def test_a_check_of_a_share_server_that_manila_did_not_answer(session, answer):
+    session.expect("POST", "/share-servers/v1/action", answer)
+    with pytest.raises(CloudError, match="not what was expected"):
+        open_door(session).check_server("v1", "node@new", Options())
+
+
+def test_what_may_have_had_an_effect_is_counted(session):
+    cloud = open_door(session)
+    for answer, status in ((None, 202), (refusal("no", 409), 409), (refusal("oh", 500), 500)):
+        session.expect("POST", "/shares/s1/action", answer, status)
+        with suppress(CloudError):
+            cloud.cancel("share", "s1")
+    assert cloud.effects == 2
 
 
 @pytest.mark.parametrize(
