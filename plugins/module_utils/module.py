@@ -20,6 +20,10 @@ class MigrationModule(OpenStackModule):
 
     def __call__(self) -> None:
         """Run the module and leave through exit_json or fail_json, never with a traceback."""
+        for name, option in self.argument_spec.items():
+            # Ansible takes a null, as AWX makes it of a blank answer, for a value that is given.
+            if option.get("required") and self.params[name] in (None, ""):
+                self.refuse(f"{name}: it is required, and it is empty.")
         try:
             self.run()
         except CloudError as error:

@@ -97,7 +97,7 @@ class DataServiceRulesModule(MigrationModule):
 
     def run(self) -> None:
         """Find, tell, and perhaps remove."""
-        access_to = set(self.params["access_to"])
+        access_to = set(filter(None, self.params["access_to"]))
         if not access_to:
             self.refuse("access_to: name what the rules let in, such as the address of the node.")
         cloud = self.open_cloud()

@@ -257,3 +257,58 @@ def live_services(
     return lambda: {
         "services": [{**one, "updated_at": one["updated_at"] or clock.text()} for one in services]
     }
+
+
+MIGRATING = "/shares/detail?all_tenants=1&status=migrating"
+MARKED = "/shares/detail?all_tenants=1&metadata=%7B%27manila_migration%27%3A+%27replica%27%7D"
+
+TYPES = [
+    {"id": "type-1", "name": "gold", "extra_specs": {"driver_handles_share_servers": "False"}},
+    {"id": "type-2", "name": "tin", "extra_specs": {"share_backend_name": "old"}},
+    {"id": "type-3", "name": "dhss", "extra_specs": {"driver_handles_share_servers": "True"}},
+]
+
+NETWORKS = [
+    {"id": "n1", "name": "tenant", "share_network_subnets": [{"availability_zone": None}]},
+    {"id": "n2", "name": "other", "share_network_subnets": [{"availability_zone": None}]},
+]
+
+
+def pool(name: str, servers: bool = False, **more: Any) -> dict[str, Any]:
+    capabilities = {
+        "share_backend_name": name.partition("@")[2].partition("#")[0],
+        "driver_handles_share_servers": servers,
+        "total_capacity_gb": 1000,
+        "free_capacity_gb": 400,
+        "provisioned_capacity_gb": 600,
+        "allocated_capacity_gb": 500,
+        "thin_provisioning": False,
+        **more,
+    }
+    return {"name": name, "capabilities": capabilities}
+
+
+def read_source(
+    session: Session,
+    clock: Clock,
+    shares: Sequence[dict[str, Any]],
+    instances: Sequence[dict[str, Any]],
+    pools: Sequence[dict[str, Any]],
+    servers: Sequence[dict[str, Any]] = (),
+) -> None:
+    """Expect the reads of everything at back end ``node@old``: ``inventory.read_inventory()``."""
+    session.expect("GET", "/services", live_services(clock))
+    url = "/share_instances?host=node%40old"
+    session.expect("GET", url, {"share_instances": list(instances)})
+    url = "/shares/detail?all_tenants=1&host=node%40old%23pool"
+    session.expect("GET", url, {"shares": list(shares)})
+    session.expect("GET", MIGRATING, {"shares": []})
+    session.expect("GET", "/scheduler-stats/pools/detail", {"pools": list(pools)})
+    if servers:
+        session.expect("GET", "/share-servers", {"share_servers": list(servers)})
+    session.expect("GET", MARKED, {"shares": []})
+    session.expect("GET", "/snapshots/detail?all_tenants=1&limit=1000&offset=0", {"snapshots": []})
+    session.expect("GET", "/types?is_public=all", {"share_types": TYPES})
+    if servers:
+        session.expect("GET", "/share-networks/detail?all_tenants=1", {"share_networks": NETWORKS})
+        session.expect("GET", "/share-groups/detail?all_tenants=1", {"share_groups": []})

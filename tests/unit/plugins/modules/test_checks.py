@@ -16,41 +16,19 @@ from ansible_collections.manila.migration.plugins.modules import (
 from ansible_collections.manila.migration.tests.unit.plugins.modules import in_process
 from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
     FORBIDDEN,
+    NETWORKS,
     NEW,
     OLD,
+    TYPES,
     instance,
-    live_services,
+    pool,
+    read_source,
     refusal,
     server,
     share,
 )
 
-MIGRATING = "/shares/detail?all_tenants=1&status=migrating"
-MARKED = "/shares/detail?all_tenants=1&metadata=%7B%27manila_migration%27%3A+%27replica%27%7D"
-TYPES = [
-    {"id": "type-1", "name": "gold", "extra_specs": {"driver_handles_share_servers": "False"}},
-    {"id": "type-2", "name": "tin", "extra_specs": {"share_backend_name": "old"}},
-    {"id": "type-3", "name": "dhss", "extra_specs": {"driver_handles_share_servers": "True"}},
-]
-NETWORKS = [
-    {"id": "n1", "name": "tenant", "share_network_subnets": [{"availability_zone": None}]},
-    {"id": "n2", "name": "other", "share_network_subnets": [{"availability_zone": None}]},
-]
 ON_SERVER = {"share_type": "type-3", "share_network_id": "n1", "share_server_id": "v1"}
-
-
-def pool(name, servers=False, **more):
-    capabilities = {
-        "share_backend_name": name.partition("@")[2].partition("#")[0],
-        "driver_handles_share_servers": servers,
-        "total_capacity_gb": 1000,
-        "free_capacity_gb": 400,
-        "provisioned_capacity_gb": 600,
-        "allocated_capacity_gb": 600,
-        "thin_provisioning": False,
-        **more,
-    }
-    return {"name": name, "capabilities": capabilities}
 
 
 WITHOUT_SERVERS = [pool(OLD), pool(NEW)]
@@ -61,42 +39,16 @@ def codes(reasons):
     return [one["code"] for one in reasons]
 
 
-@pytest.fixture
-def inventory(session, clock):
-    """Expect the reads of everything at the source."""
-
-    def expect(shares, instances, pools, servers=()):
-        session.expect("GET", "/services", live_services(clock))
-        url = "/share_instances?host=node%40old"
-        session.expect("GET", url, {"share_instances": instances})
-        url = "/shares/detail?all_tenants=1&host=node%40old%23pool"
-        session.expect("GET", url, {"shares": shares})
-        session.expect("GET", MIGRATING, {"shares": []})
-        session.expect("GET", "/scheduler-stats/pools/detail", {"pools": pools})
-        if servers:
-            session.expect("GET", "/share-servers", {"share_servers": servers})
-        session.expect("GET", MARKED, {"shares": []})
-        url = "/snapshots/detail?all_tenants=1&limit=1000&offset=0"
-        session.expect("GET", url, {"snapshots": []})
-        session.expect("GET", "/types?is_public=all", {"share_types": TYPES})
-        if servers:
-            url = "/share-networks/detail?all_tenants=1"
-            session.expect("GET", url, {"share_networks": NETWORKS})
-            session.expect("GET", "/share-groups/detail?all_tenants=1", {"share_groups": []})
-
-    return expect
-
-
 # -- of a share ------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def check_share(session, clock, inventory):
+def check_share(session, clock):
     def call(found=None, pools=WITHOUT_SERVERS, check=False, rules=(), **args):
         found = found or share()
         in_process.open_cloud(session, clock)
         session.expect("GET", "/shares/s1", {"share": found})
-        inventory([found], [instance("i1")], list(pools))
+        read_source(session, clock, [found], [instance("i1")], pools)
         session.expect("GET", "/shares/s1/instances", {"share_instances": [instance("i1")]})
         url = "/snapshots/detail?all_tenants=1&share_id=s1"
         session.expect("GET", url, {"snapshots": []})
@@ -177,7 +129,7 @@ CAPABILITIES = {
 
 
 @pytest.fixture
-def check_server(session, clock, inventory):
+def check_server(session, clock):
     def call(answer=None, status=200, found=None, check=False, body=None, network=False, **args):
         found = found or server()
         servers = [found, server("v9", host="node@new")]
@@ -187,7 +139,8 @@ def check_server(session, clock, inventory):
             url = "/share-networks/detail?all_tenants=1"
             session.expect("GET", url, {"share_networks": NETWORKS})
         session.expect("GET", "/share-servers", {"share_servers": servers})
-        inventory([aboard], [instance("i1", share_server_id="v1")], WITH_SERVERS, servers)
+        aboard_at = [instance("i1", share_server_id="v1")]
+        read_source(session, clock, [aboard], aboard_at, WITH_SERVERS, servers)
         session.expect("GET", "/share-servers", {"share_servers": servers})
         session.expect("GET", "/share-networks/detail?all_tenants=1", {"share_networks": NETWORKS})
         session.expect("GET", "/share-groups/detail?all_tenants=1", {"share_groups": []})

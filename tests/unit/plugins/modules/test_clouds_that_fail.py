@@ -143,6 +143,31 @@ def test_manila_is_broken_for_longer_than_reads_are_repeated(session, run, clock
     assert result["failed"] and result["status_code"] == 500 and sum(clock.naps) <= 90
 
 
+REQUIRED = [
+    ("data_service_rules", "access_to"),
+    ("evacuation", "plan"),
+    ("evacuation_plan", "source"),
+    ("service_restart_check", "binary"),
+    ("share_migration", "share"),
+    ("share_migration_check", "destination_pool"),
+    ("share_migration_check", "share"),
+    ("share_server_migration", "share_server"),
+    ("share_server_migration_check", "destination_host"),
+    ("share_server_migration_check", "share_server"),
+    ("share_service", "host"),
+    ("share_service", "state"),
+]
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+@pytest.mark.parametrize(("name", "option"), REQUIRED)
+def test_a_required_argument_that_is_empty_is_named(session, name, option, empty):
+    """Ansible itself lets a null pass."""
+    module = importlib.import_module(f"{modules.__name__}.{name}")
+    result = in_process.run(module, {**ARGUMENTS[name], option: empty}, session=session)
+    assert result["failed"] and option in result["msg"] and session.sent == []
+
+
 def test_no_password_is_in_a_result(session, clock):
     """Not in what the module returns of its arguments either."""
     auth = {"auth_url": "http://keystone.test/v3", "username": "admin", "password": "s3cret-word"}

@@ -23,6 +23,8 @@ from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
     CUT,
     FORBIDDEN,
     LATE,
+    MARKED,
+    MIGRATING,
     NEW,
     OLD,
     Clock,
@@ -54,7 +56,6 @@ COPYING = share(status="migrating", task_state="migration_driver_in_progress")
 COPIED = share(status="migrating", task_state="migration_driver_phase1_done")
 COMPLETING = share(status="migrating", task_state="migration_completing")
 COMPLETED = share(host=NEW, task_state="migration_success")
-MARKED = "/shares/detail?all_tenants=1&metadata=%7B%27manila_migration%27%3A+%27replica%27%7D"
 
 START = {
     "migration_start": {
@@ -100,8 +101,7 @@ class Script:
     ) -> None:
         """One poll; of what is known to migrate the list alone is read."""
         moving = [found] if found["status"] == "migrating" else []
-        url = "/shares/detail?all_tenants=1&status=migrating"
-        self.session.expect("GET", url, {"shares": moving})
+        self.session.expect("GET", MIGRATING, {"shares": moving})
         self.session.expect("GET", "/share-servers", {"share_servers": []})
         self.session.expect("GET", MARKED, {"shares": []})
         if instances is not None:
@@ -303,7 +303,7 @@ def test_a_copy_that_fails(run, script):
 
 def test_a_share_that_its_owner_has_deleted_is_no_failure(run, script, session):
     script.opens()
-    session.expect("GET", "/shares/detail?all_tenants=1&status=migrating", {"shares": []})
+    session.expect("GET", MIGRATING, {"shares": []})
     session.expect("GET", "/share-servers", {"share_servers": []})
     session.expect("GET", MARKED, {"shares": []})
     session.expect("GET", "/shares/s1", refusal("not found", 404), 404)
@@ -329,7 +329,7 @@ def test_a_manila_that_is_away_for_a_moment_is_waited_for(run, script, session, 
     script.opens()
     script.starts()
     for _number in range(9):
-        session.expect("GET", "/shares/detail?all_tenants=1&status=migrating", CUT)
+        session.expect("GET", MIGRATING, CUT)
     script.polls(COPIED)
     script.polls(COPIED, BOTH)
     assert run()["migrations"][0]["phase"] == "copied"

@@ -907,6 +907,8 @@ def test_several_are_watched_in_the_same_minute_and_what_goes_is_left_out(sessio
     ("args", "option"),
     [
         ({}, "share"),
+        ({"share": ""}, "share"),
+        ({"host": None}, "host"),
         ({"share": "s1", "share_server": "v1"}, "mutually exclusive"),
         ({"share": "s1", "state": "mended"}, "state"),
         ({"share": "s1", "good_copy": "both"}, "good_copy"),

@@ -13,10 +13,12 @@ from ansible_collections.manila.migration.plugins.modules import pool_info
 from ansible_collections.manila.migration.tests.unit.plugins.modules import in_process
 from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
     ANY_SERVICES,
+    MIGRATING,
     NEW,
     OLD,
     instance,
     live_services,
+    pool,
     service,
     share,
 )
@@ -27,24 +29,12 @@ TYPES = [
 ]
 
 
-def pool(name, total=1000, free=400, **more):
-    capabilities = {
-        "share_backend_name": name.partition("@")[2].partition("#")[0],
-        "driver_handles_share_servers": False,
-        "total_capacity_gb": total,
-        "free_capacity_gb": free,
-        "provisioned_capacity_gb": 600,
-        "allocated_capacity_gb": 500,
-        "reserved_percentage": 10,
-        "max_over_subscription_ratio": 2.0,
-        "thin_provisioning": False,
-        "timestamp": "2027-01-15T08:00:00.000000",
-        **more,
-    }
-    return {"name": name, "capabilities": capabilities}
-
-
-POOLS = [pool(OLD), pool(NEW, free=300)]
+FIGURES = {
+    "reserved_percentage": 10,
+    "max_over_subscription_ratio": 2.0,
+    "timestamp": "2027-01-15T08:00:00.000000",
+}
+POOLS = [pool(OLD, **FIGURES), pool(NEW, free_capacity_gb=300, **FIGURES)]
 
 
 @pytest.fixture
@@ -65,8 +55,7 @@ def reads(session, clock):
         session.expect("GET", "/services", live_services(clock, services))
         if asked:
             session.expect("GET", "/scheduler-stats/pools/detail", {"pools": list(pools)})
-        url = "/shares/detail?all_tenants=1&status=migrating"
-        session.expect("GET", url, {"shares": list(moving)})
+        session.expect("GET", MIGRATING, {"shares": list(moving)})
         session.expect("GET", f"/share_instances{at}", {"share_instances": list(instances)})
         session.expect("GET", "/types?is_public=all", {"share_types": TYPES})
 

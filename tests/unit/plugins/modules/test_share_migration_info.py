@@ -12,6 +12,8 @@ import pytest
 from ansible_collections.manila.migration.plugins.modules import share_migration_info
 from ansible_collections.manila.migration.tests.unit.plugins.modules import in_process
 from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
+    MARKED,
+    MIGRATING,
     NEW,
     OLD,
     instance,
@@ -20,8 +22,6 @@ from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
     share,
 )
 
-MIGRATING = "/shares/detail?all_tenants=1&status=migrating"
-MARKED = "/shares/detail?all_tenants=1&metadata=%7B%27manila_migration%27%3A+%27replica%27%7D"
 MARK = {
     "manila_migration_replica": f"{OLD} -> {NEW} since 2027-01-15T08:00:00Z",
     "manila_migration": "replica",
