@@ -146,7 +146,6 @@ def test_manila_is_broken_for_longer_than_reads_are_repeated(session, run, clock
 REQUIRED = [
     ("data_service_rules", "access_to"),
     ("evacuation", "plan"),
-    ("evacuation_plan", "source"),
     ("service_restart_check", "binary"),
     ("share_migration", "share"),
     ("share_migration_check", "destination_pool"),
