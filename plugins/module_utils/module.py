@@ -21,8 +21,8 @@ class MigrationModule(OpenStackModule):
     def __call__(self) -> None:
         """Run the module and leave through exit_json or fail_json, never with a traceback."""
         for name, option in self.argument_spec.items():
-            # Ansible takes a null, as AWX makes it of a blank answer, for a value that is given.
-            if option.get("required") and self.params[name] in (None, ""):
+            # AWX makes a null of a blank answer, and Ansible an empty text of that.
+            if option.get("required") and self.params[name] == "":
                 self.refuse(f"{name}: it is required, and it is empty.")
         try:
             self.run()

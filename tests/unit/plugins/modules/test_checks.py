@@ -31,8 +31,8 @@ from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
 ON_SERVER = {"share_type": "type-3", "share_network_id": "n1", "share_server_id": "v1"}
 
 
-WITHOUT_SERVERS = [pool(OLD), pool(NEW)]
-WITH_SERVERS = [pool(OLD, servers=True), pool(NEW, servers=True)]
+WITHOUT_SERVERS = pool(OLD), pool(NEW)
+WITH_SERVERS = pool(OLD, servers=True), pool(NEW, servers=True)
 
 
 def codes(reasons):

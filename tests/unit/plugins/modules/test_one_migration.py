@@ -58,6 +58,9 @@ COMPLETED = share(host=NEW, task_state="migration_success"), AT_DESTINATION
 CANCELLED = share(task_state="migration_cancelled"), AT_SOURCE
 
 
+POOLS = pool(OLD), pool(NEW)
+
+
 class OneShare:
     """The parts of the script of one share."""
 
@@ -79,7 +82,7 @@ class OneShare:
             answer = {"total_progress": progress}
             self.session.expect("GET", "/shares/s1/migration-progress", answer)
 
-    def reads_all(self, pools=(pool(OLD), pool(NEW))):  # noqa: B008 # nobody changes them
+    def reads_all(self, pools=POOLS):
         """What may be in the way is read before a start, and never otherwise."""
         self.session.expect("GET", "/shares/s1", {"share": share()})
         read_source(self.session, self.clock, [share()], AT_SOURCE, pools)
