@@ -152,15 +152,15 @@ def secrets(values: Iterable[object]) -> set[str]:
 
 def _texts(values: Iterable[object]) -> set[str]:
     """All that is written in some values."""
-    found: set[str] = set()
+    texts: set[str] = set()
     for value in values:
         if isinstance(value, Mapping):
-            found |= _texts(value.values())
+            texts |= _texts(value.values())
         elif isinstance(value, (list, tuple)):
-            found |= _texts(value)
+            texts |= _texts(value)
         elif value not in (None, "", True, False):
-            found.add(str(value))
-    return found
+            texts.add(str(value))
+    return texts
 
 
 def mask(text: str) -> str:

@@ -23,7 +23,7 @@ class MigrationModule(OpenStackModule):
         for name, option in self.argument_spec.items():
             # AWX makes a null of a blank answer, and Ansible an empty text of that.
             if option.get("required") and self.params[name] == "":
-                self.refuse(f"{name}: it is required, and it is empty.")
+                self.refuse(f"{name} must not be empty.")
         try:
             self.run()
         except CloudError as error:

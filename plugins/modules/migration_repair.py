@@ -298,7 +298,7 @@ class MigrationRepairModule(MigrationModule):
     def _check(self) -> None:
         """Refuse what can't be meant."""
         if not any(self.params[name] for name in ("share", "share_server", "host")):
-            self.refuse("One of share, share_server and host is required, and it is empty.")
+            self.refuse("One of share, share_server and host must not be empty.")
         if self.params["poll_interval"] <= 0:
             self.refuse("poll_interval: it must be more than 0 seconds.")
         if self.params["patience"] < 0:

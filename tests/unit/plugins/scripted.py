@@ -116,23 +116,23 @@ class Session(keystone_session.Session):
         response.headers.update(self.headers)
         return requests.hooks.dispatch_hook("response", self.session.hooks, response)
 
-    def _fail(self, what: str) -> None:
-        before = [f"{one.method} {one.url}" for one in self.sent[:-1]]
-        self.failure = self.failure or "\n".join([what, "after:", *before])
+    def _fail(self, difference: str) -> None:
+        before = [f"{entry.method} {entry.url}" for entry in self.sent[:-1]]
+        self.failure = self.failure or "\n".join([difference, "after:", *before])
         pytest.fail(self.failure, pytrace=False)  # not an Exception: nothing catches it
 
     def changes(self) -> list[tuple[str, str, Any]]:
         """The requests that were not only reads: method, URL, body."""
         return [
-            (one.method, one.url, one.body)
-            for one in self.sent
-            if one.method != "GET" and one.body != {"migration_get_progress": None}
+            (entry.method, entry.url, entry.body)
+            for entry in self.sent
+            if entry.method != "GET" and entry.body != {"migration_get_progress": None}
         ]
 
     def close_script(self) -> None:
         """Fail if something was sent that was not expected, or expected and not sent."""
         assert not self.failure, self.failure
-        assert [str(one) for one in self.script] == [], "expected, and never sent"
+        assert [str(entry) for entry in self.script] == [], "expected, and never sent"
 
 
 @dataclass
@@ -178,7 +178,7 @@ def connection(session: Session, endpoint: Any = ENDPOINT) -> SimpleNamespace:
 
 
 def versions(*offered: str) -> dict[str, Any]:
-    return {"versions": [{"id": f"v{one}", "version": one} for one in offered]}
+    return {"versions": [{"id": f"v{entry}", "version": entry} for entry in offered]}
 
 
 def refusal(message: str, code: int = 400) -> dict[str, Any]:
@@ -255,7 +255,9 @@ def live_services(
     Those that say when their last one was keep that.
     """
     return lambda: {
-        "services": [{**one, "updated_at": one["updated_at"] or clock.text()} for one in services]
+        "services": [
+            {**entry, "updated_at": entry["updated_at"] or clock.text()} for entry in services
+        ]
     }
 
 

@@ -91,11 +91,11 @@ def run(
         if session is not None or connect is not None:
             connect = connect or (lambda **_config: connection(session))
             patches.enter_context(mock.patch.object(openstack, "connect", connect))
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as ended:
             module.main()
     result: dict[str, Any] = json.loads(out.getvalue().splitlines()[-1])
-    assert bool(left.value.code) is bool(result.get("failed"))
-    result["warnings"] = [_plain(one) for one in result.get("warnings", [])]
+    assert bool(ended.value.code) is bool(result.get("failed"))
+    result["warnings"] = [_plain(entry) for entry in result.get("warnings", [])]
     check_documented(module, result)
     return result
 
@@ -175,7 +175,11 @@ def _contents(documented: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dicts(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+    return [
+        entry
+        for entry in (value if isinstance(value, list) else [value])
+        if isinstance(entry, dict)
+    ]
 
 
 def _compare(documented: Mapping[str, Any], result: Mapping[str, Any], where: str) -> None:
@@ -184,8 +188,8 @@ def _compare(documented: Mapping[str, Any], result: Mapping[str, Any], where: st
         expected = _TYPES[documented[key]["type"]]
         assert value is None or isinstance(value, expected), f"{where}{key} is {value!r}"
         contents = _contents(documented[key])
-        for one in _dicts(value) if contents else ():
-            _compare(contents, one, f"{where}{key}.")
+        for entry in _dicts(value) if contents else ():
+            _compare(contents, entry, f"{where}{key}.")
 
 
 def _missing(documented: Mapping[str, Any], result: Mapping[str, Any], where: str) -> list[str]:
@@ -194,6 +198,6 @@ def _missing(documented: Mapping[str, Any], result: Mapping[str, Any], where: st
         if key not in result:
             missing.append(f"{where}{key}")
             continue
-        for one in _dicts(result[key]):
-            missing += _missing(_contents(about), one, f"{where}{key}.")
+        for entry in _dicts(result[key]):
+            missing += _missing(_contents(about), entry, f"{where}{key}.")
     return missing

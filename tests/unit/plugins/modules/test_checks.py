@@ -36,7 +36,7 @@ WITH_SERVERS = pool(OLD, servers=True), pool(NEW, servers=True)
 
 
 def codes(reasons):
-    return [one["code"] for one in reasons]
+    return [entry["code"] for entry in reasons]
 
 
 # -- of a share ------------------------------------------------------------------------------
@@ -44,11 +44,11 @@ def codes(reasons):
 
 @pytest.fixture
 def check_share(session, clock):
-    def call(found=None, pools=WITHOUT_SERVERS, check=False, rules=(), **args):
-        found = found or share()
+    def call(subject=None, pools=WITHOUT_SERVERS, check=False, rules=(), **args):
+        subject = subject or share()
         in_process.open_cloud(session, clock)
-        session.expect("GET", "/shares/s1", {"share": found})
-        read_source(session, clock, [found], [instance("i1")], pools)
+        session.expect("GET", "/shares/s1", {"share": subject})
+        read_source(session, clock, [subject], [instance("i1")], pools)
         session.expect("GET", "/shares/s1/instances", {"share_instances": [instance("i1")]})
         url = "/snapshots/detail?all_tenants=1&share_id=s1"
         session.expect("GET", url, {"snapshots": []})
@@ -70,7 +70,7 @@ def test_a_share_that_can_move(session, check_share, check):
 
 
 @pytest.mark.parametrize(
-    ("found", "pools", "args", "mechanism", "code"),
+    ("subject", "pools", "args", "mechanism", "code"),
     [
         (share(share_group_id="g1"), WITHOUT_SERVERS, {}, "host_assisted", "share_group"),
         (share(share_type="type-2"), WITHOUT_SERVERS, {}, "driver_assisted", "type_pinned"),
@@ -79,8 +79,10 @@ def test_a_share_that_can_move(session, check_share, check):
         (None, WITHOUT_SERVERS, {"nondisruptive": True}, "host_assisted", "driver_only"),
     ],
 )
-def test_a_share_that_cannot_move_has_its_reasons(check_share, found, pools, args, mechanism, code):
-    result = check_share(found, pools, **args)
+def test_a_share_that_cannot_move_has_its_reasons(
+    check_share, subject, pools, args, mechanism, code
+):
+    result = check_share(subject, pools, **args)
     verdict = result[mechanism]
     assert not verdict["possible"] and not result.get("failed")
     assert code in codes(verdict["blockers"])
@@ -88,8 +90,8 @@ def test_a_share_that_cannot_move_has_its_reasons(check_share, found, pools, arg
 
 def test_a_rule_for_the_data_node_is_warned_of(check_share):
     rule = {"id": "r", "access_type": "ip", "access_to": "192.0.2.30", "access_level": "rw"}
-    found = share(share_proto="NFS")
-    result = check_share(found, rules=[rule], data_node_access_ips=["192.0.2.30"])
+    subject = share(share_proto="NFS")
+    result = check_share(subject, rules=[rule], data_node_access_ips=["192.0.2.30"])
     assert "data_access_rule" in codes(result["host_assisted"]["warnings"])
     assert "data_access_rule" not in codes(result["driver_assisted"]["warnings"])
 
@@ -130,9 +132,9 @@ CAPABILITIES = {
 
 @pytest.fixture
 def check_server(session, clock):
-    def call(answer=None, status=200, found=None, check=False, body=None, network=False, **args):
-        found = found or server()
-        servers = [found, server("v9", host="node@new")]
+    def call(answer=None, status=200, subject=None, check=False, body=None, network=False, **args):
+        subject = subject or server()
+        servers = [subject, server("v9", host="node@new")]
         aboard = share(**ON_SERVER)
         in_process.open_cloud(session, clock)
         if network:
@@ -195,7 +197,7 @@ def test_a_capability_that_the_drivers_lack_is_named(check_server):
     answer = {"compatible": False, "supported_capabilities": CAPABILITIES}
     result = check_server(answer, body={"nondisruptive": True}, nondisruptive=True)
     assert not result["compatible"] and not result.get("failed")
-    assert any("nondisruptive" in one["message"] for one in result["blockers"])
+    assert any("nondisruptive" in entry["message"] for entry in result["blockers"])
 
 
 @pytest.mark.parametrize("status", [400, 404, 409])
@@ -206,14 +208,14 @@ def test_the_refusal_of_the_check_is_an_answer(check_server, status):
 
 
 def test_what_is_known_to_be_in_the_way_is_not_told_twice(check_server):
-    found = server(status="error")
-    result = check_server(refusal("It is in error", 409), 409, found=found)
+    subject = server(status="error")
+    result = check_server(refusal("It is in error", 409), 409, subject=subject)
     assert not result["compatible"] and "refused" not in codes(result["blockers"])
     assert codes(result["blockers"])
 
 
 def test_what_is_seen_here_counts_where_manila_says_yes(check_server):
-    result = check_server(found=server(status="error"))
+    result = check_server(subject=server(status="error"))
     assert not result["compatible"] and result["blockers"]
     assert result["supported_capabilities"] == CAPABILITIES
 

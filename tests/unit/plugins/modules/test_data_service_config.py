@@ -304,11 +304,11 @@ def test_what_manila_would_find_out_in_the_middle_of_a_copy(run, conf, args, opt
 
 def test_all_mistakes_are_told_at_once(run, conf):
     result = run(data_node_access_ips=["x"], mount_tmp_location="/tmp/", check_hash=True, path=conf)
-    assert [one.split(":")[0] for one in result["problems"]] == [
+    assert [problem.split(":")[0] for problem in result["problems"]] == [
         "data_node_access_ips",
         "mount_tmp_location",
     ]
-    assert all(one in result["msg"] for one in result["problems"])
+    assert all(problem in result["msg"] for problem in result["problems"])
 
 
 @pytest.mark.parametrize("name", ["data_node_access_ip", "migration_tmp_location"])

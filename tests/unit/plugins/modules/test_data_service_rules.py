@@ -80,7 +80,7 @@ def test_rules_are_removed_and_only_once(session, run, reads):
     deny(session, "s1", "r1")
     deny(session, "s2", "r3")
     result = run(args)
-    assert result["changed"] and [one["id"] for one in result["rules"]] == ["r1", "r3"]
+    assert result["changed"] and [entry["id"] for entry in result["rules"]] == ["r1", "r3"]
     in_process.check_complete(data_service_rules, result)
     # Manila takes its time; what it removes already is not asked for again.
     reads(rule("r1", state="queued_to_deny"), TENANTS, of_s2=[rule("r3", state="denying")])

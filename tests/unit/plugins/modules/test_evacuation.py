@@ -88,24 +88,24 @@ class Script:
     def reads_services(self) -> None:
         self.session.expect("GET", "/services", live_services(self.clock, self.services))
 
-    def looks(self, found: dict[str, Any], instances: list[dict[str, Any]]) -> None:
+    def looks(self, shown: dict[str, Any], instances: list[dict[str, Any]]) -> None:
         """A look at the share, as before everything that is sent."""
-        self.session.expect("GET", "/shares/s1", {"share": found})
+        self.session.expect("GET", "/shares/s1", {"share": shown})
         self.session.expect("GET", "/shares/s1/instances", {"share_instances": instances})
 
     def polls(
         self,
-        found: dict[str, Any],
+        shown: dict[str, Any],
         instances: list[dict[str, Any]] | None = None,
         progress: int | None = None,
     ) -> None:
         """One poll; of what is known to migrate the list alone is read."""
-        moving = [found] if found["status"] == "migrating" else []
+        moving = [shown] if shown["status"] == "migrating" else []
         self.session.expect("GET", MIGRATING, {"shares": moving})
         self.session.expect("GET", "/share-servers", {"share_servers": []})
         self.session.expect("GET", MARKED, {"shares": []})
         if instances is not None:
-            self.looks(found, instances)
+            self.looks(shown, instances)
         self.reads_services()
         if progress is not None:
             answer = {"total_progress": progress}
@@ -215,7 +215,7 @@ def test_what_runs_is_cancelled_and_only_once(session, run, script):
 
 
 @pytest.mark.parametrize(
-    ("found", "instances", "state", "waits_for", "changed"),
+    ("shown", "instances", "state", "waits_for", "changed"),
     [
         (IDLE, AT_SOURCE, "copied", "operator", True),
         (IDLE, AT_SOURCE, "cancelled", None, False),
@@ -225,10 +225,10 @@ def test_what_runs_is_cancelled_and_only_once(session, run, script):
     ],
 )
 def test_check_mode_looks_once_and_sends_nothing(
-    session, run, script, clock, found, instances, state, waits_for, changed
+    session, run, script, clock, shown, instances, state, waits_for, changed
 ):
     in_process.open_cloud(session, clock)  # no claim on a cordon is looked for
-    script.polls(found, instances)
+    script.polls(shown, instances)
     result = run(check=True, state=state)
     waiting = result["migrations"][0]["waiting_for"]
     assert (waiting and waiting["code"]) == waits_for
@@ -435,8 +435,8 @@ def test_without_its_watcher_nothing_more_is_sent(
     def last_answer() -> dict[str, Any]:
         watched.close()
         if leaves != "dies":
-            for one in folder.iterdir():
-                one.unlink()
+            for entry in folder.iterdir():
+                entry.unlink()
             folder.rmdir()
         return {"share_instances": AT_SOURCE}
 
@@ -502,7 +502,9 @@ def plugin(monkeypatch, tmp_path):
         monkeypatch.setattr(module, "_execute_module", execute)
         result = module.run(task_vars={})
         # Nothing is left of the file of progress.
-        assert [one for one in os.listdir(tmp_path) if one.startswith("manila-migration-")] == []
+        assert [
+            entry for entry in os.listdir(tmp_path) if entry.startswith("manila-migration-")
+        ] == []
         return result
 
     return call

@@ -16,7 +16,7 @@ from ansible.module_utils import basic
 from ansible_collections.manila.migration.plugins import modules
 from ansible_collections.manila.migration.tests.unit.plugins.modules import in_process
 
-NAMES = [one.name for one in pkgutil.iter_modules(modules.__path__)]
+NAMES = [entry.name for entry in pkgutil.iter_modules(modules.__path__)]
 
 VALUES: dict[str, Any] = {"dict": {}, "list": [], "str": "text", "raw": "text", "path": "/text"}
 """What stands for a template, by the type of the option."""

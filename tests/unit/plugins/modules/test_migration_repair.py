@@ -96,7 +96,7 @@ class Scene:
             )
             for number, (status, (host, made)) in enumerate(zip(self.instances, places))
         ]
-        found = share(
+        listed = share(
             status=self.status,
             task_state=self.task_state,
             metadata=self.metadata,
@@ -106,7 +106,7 @@ class Scene:
             {"id": f"x{number}", "share_id": "s1", "status": status}
             for number, status in enumerate(self.snapshots)
         ]
-        session.expect("GET", "/shares/s1", {"share": found})
+        session.expect("GET", "/shares/s1", {"share": listed})
         session.expect("GET", "/shares/s1/instances", {"share_instances": instances})
         session.expect(
             "GET", "/snapshots/detail?all_tenants=1&share_id=s1", {"snapshots": snapshots}
@@ -143,9 +143,9 @@ class Servers:
     def expect(self, session: Session, clock: Clock) -> None:
         """Expect one look at it."""
         session.expect("GET", "/share-servers", {"share_servers": list(self.servers)})
-        for one in sorted(one["id"] for one in self.servers):
-            shares = [share(share_server_id=self.at)] if one == self.at else []
-            url = f"/shares/detail?all_tenants=1&share_server_id={one}"
+        for entry in sorted(entry["id"] for entry in self.servers):
+            shares = [share(share_server_id=self.at)] if entry == self.at else []
+            url = f"/shares/detail?all_tenants=1&share_server_id={entry}"
             session.expect("GET", url, {"shares": shares})
         copies = [
             instance(f"i{number}", status=status, share_server_id=self.at)
@@ -185,9 +185,9 @@ def delete(instance_id: str, others: Sequence[str] = ("available",)) -> Expect:
     """The other instances are read right before an instance is deleted."""
 
     def expect(session: Session) -> None:
-        copies = [instance(f"o{n}", status=one) for n, one in enumerate(others)]
-        found = [instance(instance_id), *copies]
-        session.expect("GET", "/shares/s1/instances", {"share_instances": found})
+        copies = [instance(f"o{n}", status=entry) for n, entry in enumerate(others)]
+        listed = [instance(instance_id), *copies]
+        session.expect("GET", "/shares/s1/instances", {"share_instances": listed})
         act(f"/share_instances/{instance_id}", force_delete=None)(session)
 
     return expect
@@ -210,8 +210,8 @@ def snapshot(session: Session) -> None:
     """Its copies are reset, as Manila would pick any of them."""
     copies = [{"id": "y0"}, {"id": "y1"}]
     session.expect("GET", "/snapshot-instances?snapshot_id=x0", {"snapshot_instances": copies})
-    for one in copies:
-        status(f"/snapshot-instances/{one['id']}", "available")(session)
+    for entry in copies:
+        status(f"/snapshot-instances/{entry['id']}", "available")(session)
 
 
 def allow(session: Session) -> None:
@@ -309,12 +309,12 @@ MARK = {
 def without(*names: str) -> tuple[dict[str, Any], ...]:
     """The services, some of them down."""
     return tuple(
-        {**one, "state": "down"} if names_of(one) in names else one for one in ANY_SERVICES
+        {**entry, "state": "down"} if name_of(entry) in names else entry for entry in ANY_SERVICES
     )
 
 
-def names_of(one: dict[str, Any]) -> str:
-    return one["host"].partition("@")[2] or one["binary"]
+def name_of(entry: dict[str, Any]) -> str:
+    return entry["host"].partition("@")[2] or entry["binary"]
 
 
 CASES = {
@@ -670,9 +670,9 @@ def requests(*steps: Expect) -> list[tuple[str, str, Any]]:
     for step in steps:
         step(session)
     return [
-        (one.method, one.url, one.body if one.method == "POST" else None)
-        for one in session.script
-        if one.method != "GET"
+        (entry.method, entry.url, entry.body if entry.method == "POST" else None)
+        for entry in session.script
+        if entry.method != "GET"
     ]
 
 
@@ -791,8 +791,11 @@ def test_a_share_is_never_deleted_with_its_last_instance(session, run, others):
     """What the last look says counts, not the diagnosis: another one may have acted meanwhile."""
 
     def look(session: Session) -> None:
-        found = [instance("i1"), *(instance(f"o{n}", status=one) for n, one in enumerate(others))]
-        session.expect("GET", "/shares/s1/instances", {"share_instances": found})
+        listed = [
+            instance("i1"),
+            *(instance(f"o{n}", status=entry) for n, entry in enumerate(others)),
+        ]
+        session.expect("GET", "/shares/s1/instances", {"share_instances": listed})
 
     result = run(LEFT, LEFT.scene, LEFT.scene, Steps([look]), LEFT.scene, state="repaired")
     assert result["failed"] and not result["changed"] and session.changes() == []
@@ -854,7 +857,7 @@ def test_the_mechanism_decides_from_where_a_share_is_cancelled(session, run):
     ):
         result = run(case, mechanism=mechanism)
         procedure = result["diagnosis"]["procedure"]
-        assert any(task_state in one for one in procedure)
+        assert any(task_state in entry for entry in procedure)
 
 
 # -- everything at a place -------------------------------------------------------------------
@@ -866,13 +869,13 @@ def test_everything_at_a_back_end_is_diagnosed_and_nothing_is_changed(session, c
     in_process.open_cloud(session, clock)
     session.expect("GET", "/shares/detail?all_tenants=1", {"shares": shares})
     session.expect("GET", "/share_instances", {"share_instances": instances})
-    left = CASES["server's first phase failed"].scene
-    session.expect("GET", "/share-servers", {"share_servers": list(left.servers)})
+    scene = CASES["server's first phase failed"].scene
+    session.expect("GET", "/share-servers", {"share_servers": list(scene.servers)})
     FAILED.expect(session, clock)
-    left.expect(session, clock)
+    scene.expect(session, clock)
     args = {"host": "node@old", **TIMES}
     result = in_process.run(migration_repair, args, session=session, clock=clock)
-    assert [(one["kind"], one["id"], one["code"]) for one in result["diagnoses"]] == [
+    assert [(entry["kind"], entry["id"], entry["code"]) for entry in result["diagnoses"]] == [
         ("share", "s1", "phase1_failed"),
         ("share_server", "v1", "phase1_failed"),
     ]
@@ -896,7 +899,7 @@ def test_several_are_watched_in_the_same_minute_and_what_goes_is_left_out(sessio
     session.expect("GET", "/shares/s2", refusal("not found", 404), 404)
     args = {"host": "node@old", **TIMES}
     result = in_process.run(migration_repair, args, session=session, clock=clock)
-    assert [(one["id"], one["code"]) for one in result["diagnoses"]] == [("s1", "leftover")]
+    assert [(entry["id"], entry["code"]) for entry in result["diagnoses"]] == [("s1", "leftover")]
     assert clock.naps == [40]
 
 

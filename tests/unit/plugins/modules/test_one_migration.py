@@ -61,7 +61,7 @@ CANCELLED = share(task_state="migration_cancelled"), AT_SOURCE
 POOLS = pool(OLD), pool(NEW)
 
 
-class OneShare:
+class ShareScript:
     """The parts of the script of one share."""
 
     def __init__(self, session, clock):
@@ -117,8 +117,8 @@ class OneShare:
 
 
 @pytest.fixture
-def one(session, clock):
-    return OneShare(session, clock)
+def script(session, clock):
+    return ShareScript(session, clock)
 
 
 @pytest.fixture
@@ -130,10 +130,10 @@ def run(session, clock):
     return call
 
 
-def test_a_share_is_copied_and_only_once(session, run, one):
-    one.starts(nondisruptive=True)
-    one.polls(COPYING, progress=40)
-    one.polls(COPIED)
+def test_a_share_is_copied_and_only_once(session, run, script):
+    script.starts(nondisruptive=True)
+    script.polls(COPYING, progress=40)
+    script.polls(COPIED)
     result = run(nondisruptive=True)
     assert result["changed"] and result["migration"]["phase"] == "copied"
     assert result["diff"]["before"]["phase"] == "idle"
@@ -141,27 +141,27 @@ def test_a_share_is_copied_and_only_once(session, run, one):
     in_process.check_complete(share_migration, result, without={"blockers"})
 
     session.sent.clear()
-    one.opens(COPIED)
-    one.polls(COPIED)
+    script.opens(COPIED)
+    script.polls(COPIED)
     assert not run()["changed"] and session.changes() == []
 
 
-def test_without_a_wait_it_is_started_and_left(run, one, clock):
-    one.starts()
+def test_without_a_wait_it_is_started_and_left(run, script, clock):
+    script.starts()
     result = run(wait=False)
     assert result["changed"] and not result.get("failed") and clock.naps == []
 
 
-def test_a_share_is_cut_over_and_only_once(session, run, one):
-    one.opens(COPIED)
-    one.polls(COPIED)
-    one.polls(COPIED)
-    one.polls(COPIED)
+def test_a_share_is_cut_over_and_only_once(session, run, script):
+    script.opens(COPIED)
+    script.polls(COPIED)
+    script.polls(COPIED)
+    script.polls(COPIED)
     facts(session, "192.0.2.10:/old")
-    one.looks(COPIED)
-    one.sends("migration_complete")
-    one.polls(COMPLETING)
-    one.polls(COMPLETED)
+    script.looks(COPIED)
+    script.sends("migration_complete")
+    script.polls(COMPLETING)
+    script.polls(COMPLETED)
     facts(session, "192.0.2.50:/new", snapshots=False)
     result = run(state="completed")
     record = result["migration"]
@@ -170,24 +170,24 @@ def test_a_share_is_cut_over_and_only_once(session, run, one):
     assert record["export_locations_after"] == ["192.0.2.50:/new"]
 
     session.sent.clear()
-    one.opens(COMPLETED)
-    one.polls(COMPLETED)
+    script.opens(COMPLETED)
+    script.polls(COMPLETED)
     facts(session, "192.0.2.50:/new", snapshots=False)
     again = run(state="completed")
     assert not again["changed"] and session.changes() == []
     assert again["migration"]["export_locations_after"] == ["192.0.2.50:/new"]
 
 
-def test_a_migration_is_cancelled_and_only_once(session, run, one):
-    one.opens(COPYING)
-    one.polls(COPYING, progress=40)
-    one.polls(COPYING)
-    one.looks(COPYING)
-    one.sends("migration_cancel")
-    one.polls(CANCELLED)
+def test_a_migration_is_cancelled_and_only_once(session, run, script):
+    script.opens(COPYING)
+    script.polls(COPYING, progress=40)
+    script.polls(COPYING)
+    script.looks(COPYING)
+    script.sends("migration_cancel")
+    script.polls(CANCELLED)
     assert run(state="cancelled")["changed"]
-    one.opens(CANCELLED)
-    one.polls(CANCELLED)
+    script.opens(CANCELLED)
+    script.polls(CANCELLED)
     assert not run(state="cancelled")["changed"]
 
 
@@ -200,56 +200,58 @@ def test_a_migration_is_cancelled_and_only_once(session, run, one):
         (CANCELLED, {"state": "cancelled"}, False),
     ],
 )
-def test_check_mode_sends_nothing(session, run, one, state, args, changed):
-    one.opens(state)
-    one.polls(state)
+def test_check_mode_sends_nothing(session, run, script, state, args, changed):
+    script.opens(state)
+    script.polls(state)
     assert run(check=True, **args)["changed"] is changed
     assert session.changes() == []
 
 
-def test_check_mode_of_a_start_tells_what_is_in_the_way_too(session, run, one):
-    one.opens(IDLE)
-    one.polls(IDLE)
-    one.reads_all()
+def test_check_mode_of_a_start_tells_what_is_in_the_way_too(session, run, script):
+    script.opens(IDLE)
+    script.polls(IDLE)
+    script.reads_all()
     assert run(check=True)["changed"]
-    one.opens(IDLE)
-    one.polls(IDLE)
-    one.reads_all([pool(OLD)])
+    script.opens(IDLE)
+    script.polls(IDLE)
+    script.reads_all([pool(OLD)])
     result = run(check=True)
-    assert result["failed"] and [one["code"] for one in result["blockers"]] == ["pool_unknown"]
+    assert result["failed"] and [script["code"] for script in result["blockers"]] == [
+        "pool_unknown"
+    ]
     assert session.changes() == []
 
 
 @pytest.mark.parametrize("status", [403, 404, 409])
-def test_a_refused_start_is_a_failure_with_its_status(run, one, status):
+def test_a_refused_start_is_a_failure_with_its_status(run, script, status):
     answer = FORBIDDEN if status == 403 else refusal("Service could not be found.", status)
-    one.starts(answer, status)
-    one.looks(IDLE)
+    script.starts(answer, status)
+    script.looks(IDLE)
     result = run()
     assert result["failed"] and result["status_code"] == status and not result["changed"]
     assert result["migration"]["error"]
 
 
 @pytest.mark.parametrize("trouble", [CUT, LATE], ids=["before", "after"])
-def test_a_start_without_an_answer_is_not_sent_again(session, run, one, trouble):
-    one.starts(trouble)
-    one.polls(COPYING, progress=40)
-    one.polls(COPIED)
+def test_a_start_without_an_answer_is_not_sent_again(session, run, script, trouble):
+    script.starts(trouble)
+    script.polls(COPYING, progress=40)
+    script.polls(COPIED)
     result = run()
     assert not result.get("failed") and result["changed"] and len(session.changes()) == 1
 
 
-def test_a_migration_to_another_pool_is_not_taken_over(session, run, one):
-    one.opens(COPYING)
-    one.polls(COPYING, progress=40)
+def test_a_migration_to_another_pool_is_not_taken_over(session, run, script):
+    script.opens(COPYING)
+    script.polls(COPYING, progress=40)
     result = run(destination_pool="node@third#pool")
     assert result["failed"] and NEW in result["msg"] and session.changes() == []
 
 
-def test_a_timeout_is_a_failure_that_tells_how_far_it_is(run, one):
-    one.starts()
-    one.polls(COPYING, progress=40)
-    one.polls(COPYING, progress=50)
+def test_a_timeout_is_a_failure_that_tells_how_far_it_is(run, script):
+    script.starts()
+    script.polls(COPYING, progress=40)
+    script.polls(COPYING, progress=50)
     result = run(timeout=15)
     assert result["failed"] and "copying, 50 % copied after 15 s" in result["msg"]
 
@@ -286,7 +288,7 @@ ABOARD = share(share_type="type-3", share_network_id="n1", share_server_id="v1")
 CAPABILITIES = {"writable": True, "nondisruptive": True, "preserve_snapshots": True}
 
 
-class OneServer:
+class ServerScript:
     """The parts of the script of one share server."""
 
     def __init__(self, session, clock):
@@ -339,8 +341,8 @@ class OneServer:
 
 
 @pytest.fixture
-def one_server(session, clock):
-    return OneServer(session, clock)
+def server_script(session, clock):
+    return ServerScript(session, clock)
 
 
 @pytest.fixture
@@ -358,25 +360,27 @@ def run_server(session, clock):
     return call
 
 
-def test_a_share_server_is_copied_and_only_once(session, run_server, one_server):
-    one_server.starts()
-    one_server.polls(MOVING, MADE, progress=40)
-    one_server.polls(DONE, MADE)
+def test_a_share_server_is_copied_and_only_once(session, run_server, server_script):
+    server_script.starts()
+    server_script.polls(MOVING, MADE, progress=40)
+    server_script.polls(DONE, MADE)
     result = run_server()
     assert result["changed"] and result["migration"]["phase"] == "copied"
     assert result["migration"]["destination_share_server_id"] == "v2"
     in_process.check_complete(share_server_migration, result, without={"blockers"})
 
     session.sent.clear()
-    one_server.opens(DONE, MADE)
-    one_server.polls(DONE, MADE)
+    server_script.opens(DONE, MADE)
+    server_script.polls(DONE, MADE)
     assert not run_server()["changed"] and session.changes() == []
 
 
-def test_the_refusal_of_the_check_keeps_a_share_server_where_it_is(session, run_server, one_server):
-    one_server.opens(SERVER)
-    one_server.polls(SERVER)
-    one_server.checks(compatible=False)
+def test_the_refusal_of_the_check_keeps_a_share_server_where_it_is(
+    session, run_server, server_script
+):
+    server_script.opens(SERVER)
+    server_script.polls(SERVER)
+    server_script.checks(compatible=False)
     result = run_server()
     assert result["failed"] and result["blockers"] and not result["changed"]
     assert [body for _method, _url, body in session.changes()] == [
@@ -385,27 +389,27 @@ def test_the_refusal_of_the_check_keeps_a_share_server_where_it_is(session, run_
 
 
 @pytest.mark.parametrize("status", [403, 404, 409])
-def test_a_refused_start_of_a_share_server(run_server, one_server, status):
+def test_a_refused_start_of_a_share_server(run_server, server_script, status):
     answer = FORBIDDEN if status == 403 else refusal("It is related", status)
-    one_server.starts(answer, status)
-    one_server.lists(SERVER)
+    server_script.starts(answer, status)
+    server_script.lists(SERVER)
     result = run_server()
     assert result["failed"] and result["status_code"] == status and not result["changed"]
 
 
-def test_check_mode_of_a_share_server_sends_only_the_check(session, run_server, one_server):
-    one_server.opens(SERVER)
-    one_server.polls(SERVER)
-    one_server.checks()
+def test_check_mode_of_a_share_server_sends_only_the_check(session, run_server, server_script):
+    server_script.opens(SERVER)
+    server_script.polls(SERVER)
+    server_script.checks()
     assert run_server(check=True)["changed"]
     assert [list(body) for _method, _url, body in session.changes()] == [["migration_check"]]
 
 
 def test_a_share_server_that_is_there_already_is_refused(session, run_server):
-    in_process_server = server(host="node@new")
+    moved = server(host="node@new")
     session.expect("GET", "http://manila.test/share/", {"versions": [{"version": "2.98"}]})
     session.expect("GET", "/services", {"services": []})
-    session.expect("GET", "/share-servers", {"share_servers": [in_process_server]})
+    session.expect("GET", "/share-servers", {"share_servers": [moved]})
     result = run_server()
     assert result["failed"] and "node@new already" in result["msg"]
 

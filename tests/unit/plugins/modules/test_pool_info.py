@@ -70,7 +70,7 @@ def test_all_pools_with_their_figures(run, reads):
     assert (old["name"], old["backend"], old["shares"]) == (OLD, "node@old", 2)
     assert (old["total_gb"], old["free_gb"], old["used_percent"]) == (1000, 400, 60.0)
     assert (old["reserved_gb"], old["fits_thick_gb"], new["fits_thick_gb"]) == (100, 300, 200)
-    assert [one["host"] for one in result["services"]] == ["node@new", "node@old"]
+    assert [entry["host"] for entry in result["services"]] == ["node@new", "node@old"]
     assert any(NEW in line for line in result["text"])
     in_process.check_complete(pool_info, result, without={"pools.fits_gb", "pools.blockers"})
 
@@ -82,7 +82,7 @@ def test_a_share_type_says_where_its_shares_can_go(run, reads, check):
     good, bad = result["pools"]
     assert (good["name"], good["fits_gb"], good["blockers"]) == (NEW, 200, [])
     assert (bad["name"], bad["fits_gb"]) == (OLD, 0)
-    assert [one["code"] for one in bad["blockers"]] == ["type_pinned"]
+    assert [entry["code"] for entry in bad["blockers"]] == ["type_pinned"]
     in_process.check_complete(pool_info, result)
 
 
@@ -97,16 +97,16 @@ def test_what_moves_there_is_counted(run, reads):
 def test_a_back_end_alone(run, reads):
     reads(*POOLS, at="?host=node%40new")
     result = run({"host": "node@new"})
-    assert [one["name"] for one in result["pools"]] == [NEW]
-    assert [one["host"] for one in result["services"]] == ["node@new"]
+    assert [entry["name"] for entry in result["pools"]] == [NEW]
+    assert [entry["host"] for entry in result["services"]] == ["node@new"]
 
 
 def test_what_cannot_be_known_is_null(run, reads):
     bare = {"total_capacity_gb": "unknown", "driver_handles_share_servers": False}
     reads({"name": NEW, "capabilities": bare})
-    (found,) = run({})["pools"]
-    assert (found["total_gb"], found["free_gb"]) == ("unknown", "unknown")
-    assert (found["used_percent"], found["provisioned_gb"], found["reported_at"]) == (None,) * 3
+    (record,) = run({})["pools"]
+    assert (record["total_gb"], record["free_gb"]) == ("unknown", "unknown")
+    assert (record["used_percent"], record["provisioned_gb"], record["reported_at"]) == (None,) * 3
 
 
 def test_without_a_scheduler_there_are_no_pools_and_a_warning(run, reads):

@@ -45,7 +45,7 @@ def look(session, clock):
 
 
 def codes(result):
-    return [one["code"] for one in result["blockers"]]
+    return [entry["code"] for entry in result["blockers"]]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_nothing_runs_so_everything_may_be_restarted(
     look([share()], servers=[server()])
     result = run({"binary": binary, "host": host})
     assert (result["safe"], result["changed"], result["blockers"]) == (True, False, [])
-    assert sorted(one["host"] for one in result["services"]) == listed
+    assert sorted(entry["host"] for entry in result["services"]) == listed
     in_process.check_complete(service_restart_check, result)
 
 

@@ -49,9 +49,9 @@ def cloud(session, clock):
         def lists(self, *shares):
             session.expect("GET", MIGRATING, {"shares": list(shares)})
 
-        def has(self, found, *instances):
-            url = f"/shares/{found['id']}"
-            session.expect("GET", url, {"share": found})
+        def has(self, shown, *instances):
+            url = f"/shares/{shown['id']}"
+            session.expect("GET", url, {"share": shown})
             session.expect("GET", f"{url}/instances", {"share_instances": list(instances)})
 
         def has_marked(self, *shares):

@@ -62,8 +62,8 @@ def test_all_that_migrate_are_shown(run, servers):
     assert (record["kind"], record["id"], record["phase"]) == ("share_server", "v1", "copying")
     assert (record["source"], record["destination"]) == ("node@old", "node@new")
     assert (record["destination_share_server_id"], record["size_gb"]) == ("v2", 7)
-    assert [one["id"] for one in record["shares"]] == ["s1", "s2"]
-    assert [(one["id"], one["status"]) for one in record["servers"]] == [
+    assert [entry["id"] for entry in record["shares"]] == ["s1", "s2"]
+    assert [(entry["id"], entry["status"]) for entry in record["servers"]] == [
         ("v1", "server_migrating"),
         ("v2", "server_migrating_to"),
     ]
