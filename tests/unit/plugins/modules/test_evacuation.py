@@ -596,6 +596,21 @@ def test_the_table_is_shown_every_ten_minutes_and_more_often_on_request(
     assert len(display.lines) == 3 + tables
 
 
+def test_a_line_is_shown_when_it_is_written_to_its_end(display, tmp_path):
+    """The lines of large runs are longer than what is written at once."""
+    module = action.ActionModule(SimpleNamespace(args={}), None, None, None, None, None)
+    text = json.dumps({"line": "a", "table": ["row"]}) + "\n"
+    path = tmp_path / "progress"
+    with open(path, "w", encoding="utf-8") as writer, open(path, encoding="utf-8") as progress:
+        for part, shown in ((text[:5], 0), ("", 0), (text[5:] + text[:-1], 1), ("\n", 1)):
+            display.lines.clear()
+            writer.write(part)
+            writer.flush()
+            module._said = ("", 0.0)
+            module._show(progress)
+            assert sum(line.endswith(": a") for line in display.lines) == shown
+
+
 def test_an_error_around_the_module_is_that_of_the_task(plugin, display):
     def execute(module_name, module_args, task_vars):
         raise OSError("no space left")
