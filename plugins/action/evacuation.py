@@ -39,6 +39,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = False
 
+    _begun = ""
+    """The beginning of a line that was not written to its end when it was read."""
     _said = ("", 0.0)
     _listed = 0.0
 
@@ -96,7 +98,11 @@ class ActionModule(ActionBase):
 
     def _show(self, progress: Any) -> None:
         """Print what is new; the same again once a minute, for nobody to think that it hangs."""
-        for text in progress:
+        while text := self._begun + progress.readline():
+            if not text.endswith("\n"):  # the module is writing it
+                self._begun = text
+                return
+            self._begun = ""
             news, now = json.loads(text), time.monotonic()
             if news["line"] == self._said[0] and now - self._said[1] < AGAIN:
                 continue

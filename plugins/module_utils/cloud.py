@@ -136,6 +136,8 @@ class Cloud:
         self._sleep = sleep
         self.retry_seconds = 90.0
         self.requests = 0
+        self.effects = 0
+        """How many actions may have had an effect: those accepted, and those with no clear answer."""
         self._listed = 0
         """How many shares there were when all were listed last."""
 
@@ -370,6 +372,10 @@ class Cloud:
                 raise
             refusal = str(error).partition(f"{what}: ")[2]
             return Compatibility(False, refusal=refusal)
+        if not isinstance(body, dict) or "compatible" not in body:
+            raise CloudError(
+                f"Could not read {what}: the answer is not what was expected of Manila."
+            )
         return Compatibility(
             bool(body["compatible"]),
             dict(body.get("supported_capabilities") or {}),
@@ -703,7 +709,12 @@ class Cloud:
             # 429 comes from a proxy in front of Manila, which let nothing through.
             if status is not None and 400 <= status < 500:
                 raise Refused(_sentence(error), status) from None
+            self.effects += 1
             raise Unknown(_sentence(error), status) from None
+        except (KeyError, TypeError):  # python-manilaclient takes answers apart
+            self.effects += 1
+            raise Unknown("the answer is not what was expected of Manila.") from None
+        self.effects += 1
 
     def _manager(self, kind: str) -> Any:
         return self._client.share_servers if kind == SHARE_SERVER else self._client.shares

@@ -126,22 +126,41 @@ _HARDENABLE = ("NFS", "CIFS")
 
 _SECRET = re.compile(r"(?i)\b(pass(?:word|wd)?2?|secret)=([^\s,]+)")
 
+_SECRET_NAME = re.compile(
+    r"(?i)(^|_)(pass(word|wd|phrase)?2?|pwd|secret|token|(api|private)_?key)(_|$)"
+)
+"""Names of options, of drivers also, whose values are secrets."""
+
 _NO_SHELL = re.compile(r"[|;&<>`\"'\\\n]")
 
 _PLACEHOLDER = re.compile(r"%(?:\((\w*)\)(\w?))?")
 
 
 def secrets(values: Iterable[object]) -> set[str]:
-    """The passwords in mount options or templates, wherever they are nested."""
+    """The passwords in mount options or templates, and of options that are named so, however nested."""
     found: set[str] = set()
     for value in values:
         if isinstance(value, Mapping):
             found |= secrets(value.values())
+            found |= _texts(one for name, one in value.items() if _SECRET_NAME.search(str(name)))
         elif isinstance(value, (list, tuple)):
             found |= secrets(value)
         elif isinstance(value, str):
             found |= {match[2] for match in _SECRET.finditer(value)}
     return found
+
+
+def _texts(values: Iterable[object]) -> set[str]:
+    """All that is written in some values."""
+    texts: set[str] = set()
+    for value in values:
+        if isinstance(value, Mapping):
+            texts |= _texts(value.values())
+        elif isinstance(value, (list, tuple)):
+            texts |= _texts(value)
+        elif value not in (None, "", True, False):
+            texts.add(str(value))
+    return texts
 
 
 def mask(text: str) -> str:

@@ -21,6 +21,10 @@ class MigrationModule(OpenStackModule):
 
     def __call__(self) -> None:
         """Run the module and leave through exit_json or fail_json, never with a traceback."""
+        for name, option in self.argument_spec.items():
+            # AWX makes a null of a blank answer, and Ansible an empty text of that.
+            if option.get("required") and self.params[name] == "":
+                self.refuse(f"{name} must not be empty.")
         try:
             self.run()
         except CloudError as error:

@@ -76,8 +76,13 @@ rules:
     access_to:
       description: What it lets in.
       type: str
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
+from ansible_collections.manila.migration.plugins.module_utils.cloud import Refused
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 
 
@@ -92,7 +97,7 @@ class DataServiceRulesModule(MigrationModule):
 
     def run(self) -> None:
         """Find, tell, and perhaps remove."""
-        access_to = set(self.params["access_to"])
+        access_to = set(filter(None, self.params["access_to"]))
         if not access_to:
             self.refuse("access_to: name what the rules let in, such as the address of the node.")
         cloud = self.open_cloud()
@@ -116,10 +121,17 @@ class DataServiceRulesModule(MigrationModule):
         if self.params["state"] != "absent":
             return
         going = [(share_id, rule) for share_id, rule in found if "deny" not in rule.state]
-        self.results["changed"] = bool(going)
-        if not self.check_mode:
-            for share_id, rule in going:
+        if self.check_mode:
+            self.results["changed"] = bool(going)
+            return
+        for share_id, rule in going:
+            try:
                 cloud.deny(share_id, rule.id)
+            except Refused as refused:
+                if refused.status_code != 404:  # else it is gone, whoever removed it
+                    raise
+            finally:
+                self.results["changed"] = cloud.effects > 0
 
 
 def main() -> None:

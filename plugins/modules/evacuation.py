@@ -196,6 +196,10 @@ rate:
     if this run saw none copied.
   type: float
   returned: unless an argument was wrong
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 import fcntl

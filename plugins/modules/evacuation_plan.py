@@ -318,6 +318,10 @@ services:
   type: list
   elements: dict
   returned: success
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 import gc

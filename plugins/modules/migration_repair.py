@@ -317,14 +317,16 @@ class MigrationRepairModule(MigrationModule):
             return
         if not self._may_take(found):
             self.refuse(f"{subject.label} is not repaired ({found.code}): {found.message}")
-        self.results.update(changed=True, diff=_diff(found, found))
+        self.results["diff"] = _diff(found, found)
         if self.check_mode:
-            self.results["actions"] = [step.text for step in found.steps]
+            self.results.update(changed=True, actions=[step.text for step in found.steps])
             return
         self._mend(cloud, subject, found)
 
     def _check(self) -> None:
         """Refuse what can't be meant."""
+        if not any(self.params[name] for name in ("share", "share_server", "host")):
+            self.refuse("One of share, share_server and host must not be empty.")
         if self.params["poll_interval"] <= 0:
             self.refuse("poll_interval: it must be more than 0 seconds.")
         if self.params["patience"] < 0:
@@ -397,7 +399,7 @@ class MigrationRepairModule(MigrationModule):
     def _mend(self, cloud: Cloud, subject: Subject, found: Diagnosis) -> None:
         for step in found.steps:
             try:
-                _take(cloud, step, subject)
+                self._take(cloud, step, subject)
             except StillCopies:
                 self.results["actions"].append(step.text)
                 self.results["diagnosis"] = _as_dict(subject, self._diagnose(cloud, subject))
@@ -428,6 +430,13 @@ class MigrationRepairModule(MigrationModule):
                 break
             time.sleep(self.params["poll_interval"])
         self.refuse(f"{subject.label} is still not well ({now.code}): {now.message}")
+
+    def _take(self, cloud: Cloud, step: Step, subject: Subject) -> None:
+        """Take one step.  Raises Refused, Unknown, StillCopies."""
+        try:
+            _take(cloud, step, subject)
+        finally:
+            self.results["changed"] = cloud.effects > 0
 
     def _diagnose(self, cloud: Cloud, subject: Subject, patience: float = 0.0) -> Diagnosis:
         """Look once; of a share with ``patience`` at least, as after steps that have begun something."""

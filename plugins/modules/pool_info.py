@@ -178,6 +178,10 @@ text:
   type: list
   elements: str
   returned: success
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 from typing import Any

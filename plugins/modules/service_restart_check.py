@@ -123,6 +123,10 @@ services:
     alive:
       description: Whether RV(services[].state) is V(up) and its last heartbeat is recent.
       type: bool
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 import time

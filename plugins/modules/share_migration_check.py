@@ -117,6 +117,10 @@ host_assisted:
       description: What does not forbid it but should be known before, each with C(code) and C(message).
       type: list
       elements: dict
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 from ansible_collections.manila.migration.plugins.module_utils.engine import Migration

@@ -80,6 +80,10 @@ migrations:
       description: The copies, each with C(host) and C(status). A share at rest has one.
       type: list
       elements: dict
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 from collections.abc import Mapping

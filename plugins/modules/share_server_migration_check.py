@@ -93,6 +93,10 @@ cautions:
   type: list
   elements: dict
   returned: success
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule

@@ -89,6 +89,10 @@ migrations:
         - A migration that failed or was cancelled may leave its destination behind, with the status V(error) or V(inactive).
       type: list
       elements: dict
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 from collections.abc import Sequence

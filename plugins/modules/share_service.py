@@ -92,13 +92,16 @@ previous:
   description: The same before the module did anything.
   type: dict
   returned: when the service exists
+status_code:
+  description: HTTP status of the answer that was the reason of a failure.
+  type: int
+  returned: when Manila refused something
 """
 
 from dataclasses import replace
 
-from ansible_collections.manila.migration.plugins.module_utils.module import (
-    MigrationModule,
-)
+from ansible_collections.manila.migration.plugins.module_utils.cloud import Refused
+from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.records import is_backend
 
 
@@ -144,10 +147,15 @@ class ShareServiceModule(MigrationModule):
         )
         if wanted == found or self.check_mode:
             return
-        if state == "enabled":
-            cloud.enable_service(host)
-        else:
-            cloud.disable_service(host, reason)
+        try:
+            if state == "enabled":
+                cloud.enable_service(host)
+            else:
+                cloud.disable_service(host, reason)
+        except Refused:
+            self.results.update(changed=False, service=found.as_dict())
+            self.results.pop("diff")
+            raise
 
 
 def main() -> None:

@@ -3,28 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The door to the cloud, on scripts of requests and answers in strict order.
 
-The real python-manilaclient runs; only the session below it is replaced.  A request that the
-script doesn't expect next fails the test, and so does an expectation that is left over.
+The real python-manilaclient runs; only the session below it is replaced (``scripted``).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from types import SimpleNamespace
+from contextlib import suppress
 from typing import Any
 
 import pytest
-import requests
-
-pytest.importorskip("manilaclient.common.httpclient")
-
 from keystoneauth1 import exceptions as keystone_errors
-from keystoneauth1 import session as keystone_session
 from manilaclient import api_versions
 from manilaclient.v2 import client as manila_client
-from requests import Response
 
 from ansible_collections.manila.migration.plugins.module_utils import cloud as door
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
@@ -41,91 +31,23 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Snapshot,
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import Observation, Place
-
-ENDPOINT = "http://manila.test/share/v2"
-OLD, NEW = "node@old#pool", "node@new#pool"
-NOW = 1_800_000_000.0
-
-CUT = keystone_errors.ConnectFailure("Unable to establish connection: Connection refused")
-LATE = keystone_errors.ConnectTimeout("Request timed out")
-
-
-@dataclass
-class Sent:
-    """A request as it went out."""
-
-    method: str
-    url: str
-    body: Any
-    headers: dict[str, str]
-    microversion: str | None
-
-
-@dataclass
-class Session(keystone_session.Session):
-    """A session that answers from a script: (method, url, answer) in this order.
-
-    An answer is a body (200), a status with a body, or an exception.
-    """
-
-    script: list[tuple[str, str, Any]] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
-    date: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    session: requests.Session = field(default_factory=requests.Session)
-
-    def expect(self, method: str, url: str, answer: Any = None, status: int = 200) -> None:
-        self.script.append(
-            (method, url, answer if isinstance(answer, Exception) else (status, answer))
-        )
-
-    def request(  # type: ignore[override]
-        self, url: str, method: str, **more: Any
-    ) -> Response:
-        assert self.script, f"unexpected: {method} {url}"
-        wanted_method, wanted_url, answer = self.script.pop(0)
-        assert (method, url) == (wanted_method, wanted_url)
-        self.sent.append(
-            Sent(method, url, more.get("json"), more.get("headers") or {}, more.get("microversion"))
-        )
-        if isinstance(answer, Exception):
-            raise answer
-        status, body = answer
-        response = Response()
-        response.status_code = status
-        response._content = json.dumps(body).encode() if body is not None else b""
-        response.headers["Content-Type"] = "application/json"
-        if self.date:
-            response.headers["Date"] = self.date
-        response.headers.update(self.headers)
-        return requests.hooks.dispatch_hook("response", self.session.hooks, response)
-
-
-@dataclass
-class Clock:
-    """A clock that only moves when somebody sleeps."""
-
-    now: float = NOW
-    naps: list[float] = field(default_factory=list)
-
-    def time(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    session = Session()
-    yield session
-    assert session.script == [], "expected, and never sent"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
+    CUT,
+    ENDPOINT,
+    LATE,
+    NEW,
+    NOW,
+    OLD,
+    Clock,
+    Expected,
+    Session,
+    connection,
+    instance,
+    refusal,
+    server,
+    share,
+    versions,
+)
 
 
 def open_door(session: Session, clock: Clock | None = None, version: str = "2.98") -> Cloud:
@@ -138,58 +60,7 @@ def open_door(session: Session, clock: Clock | None = None, version: str = "2.98
     return Cloud(client, clock=clock.time, sleep=clock.sleep)
 
 
-def refusal(message: str, code: int = 400) -> dict[str, Any]:
-    return {"badRequest": {"code": code, "message": message}}
-
-
-def share(share_id: str = "s1", **more: Any) -> dict[str, Any]:
-    return {
-        "id": share_id,
-        "name": f"name of {share_id}",
-        "size": 3,
-        "host": OLD,
-        "status": "available",
-        "task_state": None,
-        "share_type": "type-1",
-        "access_rules_status": "active",
-        **more,
-    }
-
-
-def instance(
-    instance_id: str, share_id: str = "s1", host: str = OLD, **more: Any
-) -> dict[str, Any]:
-    return {
-        "id": instance_id,
-        "share_id": share_id,
-        "host": host,
-        "status": "available",
-        "created_at": "2027-01-15T08:00:00.000000",
-        "updated_at": None,
-        **more,
-    }
-
-
 # -- versions --------------------------------------------------------------------------------
-
-
-def connection(session: Session, endpoint: Any = ENDPOINT) -> SimpleNamespace:
-    def get_endpoint() -> Any:
-        if isinstance(endpoint, Exception):
-            raise endpoint
-        return endpoint
-
-    config = SimpleNamespace(
-        get_session_client=lambda _service: SimpleNamespace(get_endpoint=get_endpoint),
-        get_region_name=lambda: "RegionOne",
-        get_interface=lambda _service: "internal",
-        get_auth_args=lambda: {"auth_url": "http://keystone.test/v3"},
-    )
-    return SimpleNamespace(config=config, session=session)
-
-
-def versions(*offered: str) -> dict[str, Any]:
-    return {"versions": [{"id": f"v{one}", "version": one} for one in offered]}
 
 
 @pytest.mark.parametrize(
@@ -393,6 +264,42 @@ def test_a_refused_action_was_not_done(session, clock, act, method, url, status)
         act(open_door(session, clock))
     assert error.value.status_code == status
     assert clock.naps == []
+
+
+@pytest.mark.parametrize("answer", [None, {}, []], ids=["nothing", "empty", "list"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda cloud: cloud.record_interruption("s1", "i1"),
+        lambda cloud: cloud.allow("s1", "ip", "192.0.2.1", "rw"),
+        lambda cloud: cloud.create_replica("s1", NEW, None),
+    ],
+    ids=["metadata", "allow", "replica"],
+)
+def test_an_answer_that_is_not_manilas_leaves_open_what_was_done(session, act, answer):
+    cloud = open_door(session)
+    session.request = lambda url, method, **more: Session.request(
+        Session([Expected(method, url, answer, 200, more.get("json"))]), url, method, **more
+    )
+    with pytest.raises(Unknown, match="not what was expected"):
+        act(cloud)
+    assert cloud.effects == 1
+
+
+@pytest.mark.parametrize("answer", [None, {}])
+def test_a_check_of_a_share_server_that_manila_did_not_answer(session, answer):
+    session.expect("POST", "/share-servers/v1/action", answer)
+    with pytest.raises(CloudError, match="not what was expected"):
+        open_door(session).check_server("v1", "node@new", Options())
+
+
+def test_what_may_have_had_an_effect_is_counted(session):
+    cloud = open_door(session)
+    for answer, status in ((None, 202), (refusal("no", 409), 409), (refusal("oh", 500), 500)):
+        session.expect("POST", "/shares/s1/action", answer, status)
+        with suppress(CloudError):
+            cloud.cancel("share", "s1")
+    assert cloud.effects == 2
 
 
 @pytest.mark.parametrize(
@@ -831,12 +738,8 @@ def test_a_service_is_alive_when_both_say_so(session, state, beat, alive):
 # -- share servers -----------------------------------------------------------------------------
 
 
-def server(**more: Any) -> dict[str, Any]:
-    return {"id": "v1", "host": "node@old", "status": "active", "share_network_id": "n1", **more}
-
-
 MOVED = server(
-    id="v2",
+    "v2",
     host="node@new",
     source_share_server_id="v1",
     task_state="migration_success",
@@ -845,7 +748,7 @@ MOVED = server(
 
 
 def test_share_servers_are_listed_without_a_filter(session):
-    body = {"share_servers": [server(), MOVED, server(id="v3", encryption_key_ref="k")]}
+    body = {"share_servers": [server(), MOVED, server("v3", encryption_key_ref="k")]}
     session.expect("GET", "/share-servers", body)
     plain, moved, encrypted = open_door(session).share_servers()
     assert (plain.id, plain.host, plain.status, plain.source_id) == (
