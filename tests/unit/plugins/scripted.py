@@ -309,6 +309,7 @@ def read_source(
     if servers:
         session.expect("GET", "/share-servers", {"share_servers": list(servers)})
     session.expect("GET", MARKED, {"shares": []})
+    session.expect("GET", "/resource-locks?all_projects=1", {"resource_locks": []})
     session.expect("GET", "/snapshots/detail?all_tenants=1&limit=1000&offset=0", {"snapshots": []})
     session.expect("GET", "/types?is_public=all", {"share_types": TYPES})
     if servers:

@@ -39,6 +39,7 @@ def rule(rule_id, address=ADDRESS, state="active"):
     }
 
 
+LOCKS = "/resource-locks?all_projects=1"
 OURS, TENANTS = rule("r1"), rule("r2", "192.0.2.10")
 
 
@@ -119,6 +120,8 @@ def test_what_goes_wrong_is_told_and_nothing_more_is_sent(
 ):
     reads(OURS, of_s2=[rule("r3")])
     deny(session, "s1", "r1", answer, status)
+    if status == 403:
+        session.expect("GET", f"{LOCKS}&resource_id=r1", {"resource_locks": []})
     result = run({"access_to": [ADDRESS], "state": "absent"})
     assert result["failed"] and result.get("status_code") == status
     assert result["changed"] is changed and len(result["rules"]) == 2
@@ -128,6 +131,7 @@ def test_after_the_first_rule_something_has_changed(session, run, reads):
     reads(OURS, of_s2=[rule("r3")])
     deny(session, "s1", "r1")
     deny(session, "s2", "r3", FORBIDDEN, 403)
+    session.expect("GET", f"{LOCKS}&resource_id=r3", {"resource_locks": []})
     result = run({"access_to": [ADDRESS], "state": "absent"})
     assert result["failed"] and result["changed"]
 

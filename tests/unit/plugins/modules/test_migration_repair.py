@@ -268,12 +268,20 @@ class Case:
     args: dict[str, Any] = field(default_factory=dict)
     good_copy: str | None = None
     """The word that makes a repair of what is not safe; None: there is no repair."""
+    cancel_again: bool = False
+    """Whether the word is that instead: a driver may still be at the cancel."""
     afterwards: Scene | Servers | None = None
     """What Manila shows when the repair is done."""
 
     @property
     def subject(self) -> dict[str, str]:
         return {"share": "s1"} if isinstance(self.scene, Scene) else {"share_server": "v1"}
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What the operator has to say for its repair."""
+        good_copy = {"good_copy": self.good_copy} if self.good_copy else {}
+        return good_copy | ({"cancel_again": True} if self.cancel_again else {})
 
     @property
     def well(self) -> bool:
@@ -576,6 +584,8 @@ CASES = {
         "cancel_failed",
         Servers([source("migration_cancel_in_progress"), COPY], ("server_migrating",)),
         [task("migration_driver_in_progress", SERVER), CANCEL_SERVER],
+        safe=False,
+        cancel_again=True,
         afterwards=SERVER_CANCELLED,
     ),
     "server's cutover halted": Case(
@@ -689,8 +699,8 @@ class Steps:
 
 @where(lambda case: bool(case.steps))
 def test_a_repair_takes_its_steps_in_order_and_only_once(session, run, case):
-    args = {"state": "repaired", "good_copy": case.good_copy}
-    assert case.safe is (case.good_copy is None)
+    args = {"state": "repaired", **case.words}
+    assert case.safe is not bool(case.words)
     looks = [case.scene] * case.looks
     ends = [case.afterwards]
     forget = case.subject == {"share": "s1"}
@@ -714,7 +724,7 @@ def test_a_repair_takes_its_steps_in_order_and_only_once(session, run, case):
 
 @where(lambda case: bool(case.steps))
 def test_check_mode_tells_the_steps_and_takes_none(session, run, case):
-    result = run(case, check=True, state="repaired", good_copy=case.good_copy)
+    result = run(case, check=True, state="repaired", **case.words)
     assert result["changed"] and session.changes() == []
     assert result["actions"] == result["diagnosis"]["procedure"] != []
 
@@ -836,7 +846,7 @@ def test_what_a_repair_uncovers_is_repaired_too(session, run):
     """A cancel of a share server leaves its destination."""
     case, then = CASES["server's cancel failed"], CASES["server was cancelled"]
     scenes = [case.scene, Steps(case.steps), then.scene, Steps(then.steps), then.afterwards]
-    result = run(case, *scenes, state="repaired")
+    result = run(case, *scenes, state="repaired", **case.words)
     assert not result.get("failed")
     assert len(result["actions"]) == len(case.steps) + len(then.steps)
 
@@ -844,7 +854,9 @@ def test_what_a_repair_uncovers_is_repaired_too(session, run):
 def test_the_end_of_a_repair_is_waited_for_and_not_for_ever(session, run, clock):
     case = CASES["server's cancel failed"]
     going = [case.scene] * 4  # at 0, 40, 80 and 120 s
-    result = run(case, case.scene, Steps(case.steps), *going, state="repaired", timeout=100)
+    result = run(
+        case, case.scene, Steps(case.steps), *going, state="repaired", timeout=100, **case.words
+    )
     assert result["failed"] and result["changed"] and len(result["actions"]) == 2
     assert f"({case.code})" in result["msg"] and clock.naps == [40, 40, 40]
 
