@@ -83,6 +83,10 @@ REFUSED = "refused"
 UNKNOWN = "unknown"
 OUTDATED = "outdated"
 """The runner looked again, found another situation, and sent nothing."""
+HINDERED = "hindered"
+"""What must come before it has not happened yet: it was not sent, and is tried again."""
+BARRED = "barred"
+"""What must come before it was refused: it was not sent, and will not be."""
 
 
 @dataclass(frozen=True)
@@ -758,6 +762,8 @@ def _advance_resting(
         return replace(track, look=True)
     if refusal:
         return _fail(track, f"{migration.label} is not started: {refusal}.")
+    if track.held and now - track.held[1] >= limits.patience:
+        return _fail(track, f"{migration.label} is not started: {track.held[0]}.")
     return replace(track, want=START)
 
 
@@ -1373,7 +1379,11 @@ def after(
     found: Facts | None = None,
     patience: float = 600.0,
 ) -> Memory:
-    """The memory after an action: ``outcome`` is ACCEPTED, REFUSED, UNKNOWN or OUTDATED."""
+    """The memory after an action.
+
+    ``outcome`` is ACCEPTED, REFUSED or UNKNOWN, the answer to the action's own request, or
+    OUTDATED, HINDERED or BARRED where that was not sent.
+    """
     track = memory.tracks[action.migration.id]
     label = action.migration.label
     track = replace(track, want=None, waiting_for=None)
@@ -1381,9 +1391,16 @@ def after(
         track = replace(track, look=True)
         if message and action.verb == START and action.migration.kind == SHARE_SERVER:
             track = replace(track, refusal=(message, status_code))
-        if message and action.verb == COMPLETE:
-            held = track.held or (message, now)
-            track = _waits(replace(track, held=held), Reason("snapshots", message), held[1])
+        elif message:
+            # Something comes first that takes its time, and it is on its way.
+            track = _waits(replace(track, held=None), Reason("snapshots", message), now)
+    elif outcome == HINDERED:
+        held = track.held or (message, now)
+        code = "snapshots" if action.verb == COMPLETE else "answer"
+        track = _waits(replace(track, look=True, held=held), Reason(code, message), held[1])
+    elif outcome == BARRED:
+        track = _fail(track, f"{label} is not {_DONE[action.verb]}: {message}.")
+        track = replace(track, status_code=status_code)
     elif action.verb == VERIFY:
         moved = track.phase == COMPLETED
         track = replace(track, look=True)
@@ -1428,6 +1445,8 @@ def after(
     tracks = {**memory.tracks, action.migration.id: track}
     return replace(memory, tracks=tracks, failures=memory.failures + failed)
 
+
+_DONE = {START: "started", COMPLETE: "cut over", REMOVE: "removed", CANCEL: "cancelled"}
 
 _CANCELLED = "was cancelled and stays where it was"
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
@@ -24,8 +25,10 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     ACCEPTED,
+    BARRED,
     CANCEL,
     COMPLETE,
+    HINDERED,
     OUTDATED,
     RECORD,
     REFUSED,
@@ -125,6 +128,18 @@ class Abandoned(Exception):
     """Whoever watched this run is gone: nothing more may be sent."""
 
 
+class _Unprepared(Exception):
+    """A request that must come before an action failed: the action itself was not sent.
+
+    ``outcome`` is what the engine is told: HINDERED or BARRED.
+    """
+
+    def __init__(self, outcome: str, message: str, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.status_code = status_code
+
+
 class Runner:
     """Drives one plan to its goal.
 
@@ -193,8 +208,14 @@ class Runner:
 
     def preview(self) -> Decision:
         """Read and decide, and do nothing: what there is to do, and what everything waits for."""
-        limits = replace(self.limits, rehearsal=True, grace=0)
-        decision = self._poll(limits)
+        return self.decide_next(replace(self.limits, rehearsal=True, grace=0))
+
+    def decide_next(self, limits: Limits | None = None, deadline: float = math.inf) -> Decision:
+        """Read the cloud and decide, under other limits if need be; sends nothing.
+
+        Waits for a cloud that doesn't answer, until ``deadline`` at most.  Raises CloudError.
+        """
+        decision = self._poll(limits or self.limits, deadline)
         self.memory = decision.memory
         return decision
 
@@ -219,14 +240,14 @@ class Runner:
         deadline = moved_at + self.timeout
         while True:
             begun = self.cloud.now()
-            decision = self._poll(self.limits, deadline)
-            still = not decision.actions and _same(self.memory, decision.memory)
-            self.memory = decision.memory
+            before = self.memory
+            decision = self.decide_next(deadline=deadline)
+            still = not decision.actions and _same(before, decision.memory)
             last = self.cloud.now() >= deadline
             for action in decision.actions:
                 # At the deadline one more look is taken and nothing new is begun.
                 if not last or action.verb == VERIFY:
-                    self._perform(action)
+                    self.perform(action)
             if self._report:
                 self._report(self)
             if decision.finished or self._all_settled() or not (wait or self._cutting_over()):
@@ -264,7 +285,7 @@ class Runner:
 
     # -- reading -----------------------------------------------------------------------------
 
-    def _poll(self, limits: Limits, deadline: float = math.inf) -> Decision:
+    def _poll(self, limits: Limits, deadline: float) -> Decision:
         """One reading and what follows from it.  A cloud that doesn't answer is waited for."""
         begun = self.cloud.now()
         while True:
@@ -348,7 +369,11 @@ class Runner:
 
     # -- acting ------------------------------------------------------------------------------
 
-    def _perform(self, action: Action) -> None:
+    def perform(self, action: Action) -> None:
+        """Send one action that was decided, if the last look still allows it, and note the answer.
+
+        Raises Abandoned, out of ``guard``, right before anything is sent.
+        """
         perform = {
             START: self._start,
             COMPLETE: self._complete,
@@ -361,6 +386,8 @@ class Runner:
             return
         try:
             perform[action.verb](action)
+        except _Unprepared as failed:
+            self._tell(action, failed.outcome, str(failed), failed.status_code)
         except Unknown as unknown:
             self.changed = True
             self._tell(action, UNKNOWN, str(unknown))
@@ -372,6 +399,25 @@ class Runner:
         except CloudError:
             # One of the looks before the sending failed: nothing was sent, look again.
             self._tell(action, OUTDATED)
+
+    def _prepare(self, deed: str, send: Callable[[], None]) -> None:
+        """Send a request that comes before an action's own: its answer is never the action's.
+
+        ``deed`` names it in messages, as in "Manila refused to ``deed``".  A lost answer is no
+        matter: what was asked for is looked for, and asked for again.  Raises _Unprepared.
+        """
+        if self._guard:
+            self._guard()
+        try:
+            send()
+        except Refused as refused:
+            message = f"Manila refused to {deed}: {refused}"
+            raise _Unprepared(BARRED, message, refused.status_code) from None
+        except CloudError as error:
+            self.changed = True
+            message = f"the answer to the request to {deed} was lost: {error}"
+            raise _Unprepared(HINDERED, message, error.status_code) from None
+        self.changed = True
 
     def _tell(
         self, action: Action, outcome: str, message: str = "", status_code: int | None = None
@@ -441,33 +487,43 @@ class Runner:
         if migration.kind == SHARE_REPLICA:
             self._start_replica(action, migration.destination)
             return
-        if migration.delete_snapshots and self._delete_snapshots(migration):
-            self._tell(action, OUTDATED)  # and look again until they are gone
+        deleting = self._delete_snapshots(migration) if migration.delete_snapshots else []
+        if deleting:
+            # And look again until they are gone.
+            self._tell(action, OUTDATED, f"its snapshots are being deleted: {', '.join(deleting)}")
             return
         self.cloud.start(migration.kind, migration.id, migration.destination, migration.options)
         self._tell(action, ACCEPTED)
 
-    def _delete_snapshots(self, migration: Migration) -> bool:
-        """Have the snapshots deleted that the plan gives up.  Returns whether any is still there."""
+    def _delete_snapshots(self, migration: Migration) -> list[str]:
+        """Have the snapshots deleted that the plan gives up.  Returns those that are still there.
+
+        Raises _Unprepared.
+        """
         left = [
             one
             for one in self.cloud.snapshots_of(migration.id)
             if one.id in migration.delete_snapshots
         ]
         for one in left:
+            name = one.name or one.id
             if one.status == "error_deleting":
-                raise Refused(f"its snapshot {one.name or one.id} could not be deleted")
+                raise _Unprepared(
+                    BARRED, f"its snapshot {name} could not be deleted (status {one.status!r})"
+                )
             if one.status != "deleting":
-                self.cloud.delete_snapshot(one.id)
-                self.changed = True
-        return bool(left)
+                self._prepare(
+                    f"delete its snapshot {name}", partial(self.cloud.delete_snapshot, one.id)
+                )
+        return sorted(one.name or one.id for one in left)
 
     def _start_replica(self, action: Action, destination: str) -> None:
         """Mark the share, then have a replica made: a run that dies between leaves only the mark."""
         migration = action.migration
-        since = timestamp(self.cloud.now())
-        self.cloud.mark(migration.id, Mark(migration.source, destination, since))
-        self.changed = True
+        mark = Mark(migration.source, destination, timestamp(self.cloud.now()))
+        self._prepare(
+            f"write its metadata {MARK}", partial(self.cloud.mark, migration.id, mark)
+        )
         # Who else has looked before the mark was there may have been faster.
         if self._ready(action, lambda seen: refuses_start(migration, seen)):
             network = migration.options.new_share_network_id
@@ -487,7 +543,7 @@ class Runner:
         )
         hindrance = hinders_cutover(migration, before)
         if hindrance:
-            self._tell(action, OUTDATED, hindrance)
+            self._tell(action, HINDERED, hindrance)
             return
         # The last look comes right before the sending: a second complete would destroy.
         track = self.track(migration)

@@ -216,7 +216,7 @@ class Loop:
             facts = self._remember_facts(migration)
             hindrance = facts and engine.hinders_cutover(migration, facts)
             if hindrance:
-                self._tell(action, engine.OUTDATED, hindrance)
+                self._tell(action, engine.HINDERED, hindrance)
                 return
         self.manila.advance(self.latency)
         seen = self._look(migration)
