@@ -18,7 +18,6 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     DATA,
     SCHEDULER,
     SHARE_MANAGER,
-    Cloud,
     CloudError,
     Refused,
     Unknown,
@@ -57,6 +56,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     withholds,
 )
 from ansible_collections.manila.migration.plugins.module_utils.lease import Lease
+from ansible_collections.manila.migration.plugins.module_utils.manila_api import ManilaApi
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     observe_replica,
     observe_server,
@@ -151,7 +151,7 @@ class Runner:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: ManilaApi,
         plan: Sequence[Migration],
         limits: Limits,
         *,
@@ -521,9 +521,7 @@ class Runner:
         """Mark the share, then have a replica made: a run that dies between leaves only the mark."""
         migration = action.migration
         mark = Mark(migration.source, destination, timestamp(self.cloud.now()))
-        self._prepare(
-            f"write its metadata {MARK}", partial(self.cloud.mark, migration.id, mark)
-        )
+        self._prepare(f"write its metadata {MARK}", partial(self.cloud.mark, migration.id, mark))
         # Who else has looked before the mark was there may have been faster.
         if self._ready(action, lambda seen: refuses_start(migration, seen)):
             network = migration.options.new_share_network_id

@@ -489,12 +489,15 @@ class World:
 
     # -- actions -----------------------------------------------------------------------------
 
-    def _call(self, verb: str, subject: str, who: str, act: Callable[[], int]) -> int:
+    def _call(
+        self, verb: str, subject: str, who: str, act: Callable[[], int], late: bool = True
+    ) -> int:
+        """Carry out a request; ``late`` is whether that may happen long after its answer got lost."""
         if who == EVACUATION:
             if self.happens("answer_lost_never"):
                 self.calls.append(Call(self.now, who, verb, subject, None))
                 raise Unknown("connection reset by peer")
-            if self.happens("answer_lost_later"):
+            if late and self.happens("answer_lost_later"):
                 self.calls.append(Call(self.now, who, verb, subject, None))
                 self.at(self._rng.uniform(30, 500), act)
                 raise Unknown("no answer within 60 s")
@@ -624,6 +627,23 @@ class ShareServers(World):
                 updated_at=_printed(one.changed_at),
             )
             for one in self.servers.values()
+        ]
+
+    def members_of(self, server_id: str) -> list[records.Share]:
+        """The shares of a share server."""
+        self.reads += 1
+        members = self.servers[server_id].members if server_id in self.servers else {}
+        return [
+            records.Share(
+                share_id,
+                "",
+                1,
+                one.host,
+                one.status,
+                share_server_id=server_id,
+                metadata={records.INTERRUPTED: one.recorded} if one.recorded else {},
+            )
+            for share_id, one in members.items()
         ]
 
     def server_facts(self, server_id: str) -> Facts | None:
@@ -1029,15 +1049,22 @@ class Replicas(ShareServers):
 
     def mark(self, share_id: str, mark: Mark, who: str = EVACUATION) -> int:
         """Write the metadata of a migration; a lost answer is no matter."""
-        self._replicated(share_id).metadata = {records.MARK: str(mark), **records.LISTED}
-        self.calls.append(Call(self.now, who, "mark", share_id, 200))
-        return 200
+
+        def write() -> int:
+            self._replicated(share_id).metadata |= {records.MARK: str(mark), **records.LISTED}
+            return 200
+
+        return self._call("mark", share_id, who, write, late=False)
 
     def unmark(self, share_id: str, who: str = EVACUATION) -> int:
         """Remove it."""
-        self._replicated(share_id).metadata.clear()
-        self.calls.append(Call(self.now, who, "unmark", share_id, 200))
-        return 200
+
+        def remove() -> int:
+            for key in (records.MARK, *records.LISTED):
+                self._replicated(share_id).metadata.pop(key, None)
+            return 200
+
+        return self._call("unmark", share_id, who, remove, late=False)
 
     def create_replica(self, share_id: str, pool: str, who: str = EVACUATION) -> int:
         """Have a replica made."""
@@ -1283,20 +1310,58 @@ class Manila(Replicas):
             size_gb=share.size_gb,
         )
 
-    def record(self, share_id: str, instance_id: str) -> None:
-        """Write down, or with nothing take away, which copy was interrupted."""
-        self.reads += 1
-        if share_id in self.servers:
-            members = self.servers[share_id].members
-            if members:
-                members[min(members)].recorded = instance_id
-        elif share_id in self.shares:
-            self.shares[share_id].recorded = instance_id
+    def record(self, share_id: str, copy_id: str, who: str = EVACUATION) -> int:
+        """Write down, or with nothing take away, which copy must never be completed."""
+        verb = "record" if copy_id else "forget"
+        return self._call(verb, share_id, who, lambda: self._record(share_id, copy_id), late=False)
 
-    def facts(self, share_id: str) -> Facts:
-        """What is checked before and after a cutover."""
+    def _record(self, share_id: str, copy_id: str) -> int:
+        carriers: list[Share | Member] = [
+            server.members[share_id]
+            for server in self.servers.values()
+            if share_id in server.members
+        ]
+        if share_id in self.shares:
+            carriers.append(self.shares[share_id])
+        if not carriers:
+            raise Refused(404, f"Share {share_id} could not be found.")
+        for one in carriers:
+            one.recorded = copy_id
+        return 200
+
+    def snapshots_of(self, share_id: str) -> list[records.Snapshot]:
+        """The snapshots of a share."""
+        self.reads += 1
+        snapshots = self.shares[share_id].snapshots if share_id in self.shares else {}
+        return [records.Snapshot(one, share_id, status) for one, status in snapshots.items()]
+
+    def delete_snapshot(self, snapshot_id: str, who: str = EVACUATION) -> int:
+        """Have a snapshot deleted."""
+        return self._call(
+            "delete_snapshot", snapshot_id, who, lambda: self._delete_snapshot(snapshot_id)
+        )
+
+    def _delete_snapshot(self, snapshot_id: str) -> int:
+        for share in self.shares.values():
+            if snapshot_id in share.snapshots:
+                if share.snapshots[snapshot_id] not in ("available", "error"):
+                    raise Refused(403, "Snapshot status must be available or error.")
+                share.snapshots[snapshot_id] = "deleting"
+                self._push(self.pace.delete, self._remove_snapshot(share, snapshot_id))
+                return 202
+        raise Refused(404, f"Snapshot {snapshot_id} could not be found.")
+
+    @staticmethod
+    def _remove_snapshot(share: Share, snapshot_id: str) -> Flow:
+        share.snapshots.pop(snapshot_id, None)
+        yield from ()
+
+    def facts(self, share_id: str) -> Facts | None:
+        """What is checked before and after a cutover; None where the share doesn't exist."""
         self.reads += 5
-        share = self.shares[share_id]
+        share = self.shares.get(share_id)
+        if share is None:
+            return None
         return Facts(
             host=share.host,
             status=share.status,

@@ -39,11 +39,14 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Place,
 )
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
-from ansible_collections.manila.migration.tests.unit.plugins.module_utils.loop import Loop
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     FOREIGNER,
     Manila,
     Pace,
+    Unknown,
+)
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.model_cloud import (
+    Evacuation,
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.test_engine import (
     ends,
@@ -56,7 +59,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.test_e
 OLD, NEW, THIRD = "old@array#p", "new@box#p", "third@crate#p"
 
 
-def story(*at: str, faults: tuple[str, ...] = (), number: int = 1, **limits) -> Loop:
+def story(*at: str, faults: tuple[str, ...] = (), number: int = 1, **limits) -> Evacuation:
     """Shares with replicas ``at`` these pools (OLD), the first active; the one at OLD is to go."""
     manila = Manila((OLD, NEW, THIRD), faults=faults, odds=1.0, pace=Pace(step=5.0))
     plan = []
@@ -64,14 +67,14 @@ def story(*at: str, faults: tuple[str, ...] = (), number: int = 1, **limits) -> 
         manila.add_replicated(f"s{index}", *(at or (OLD,)), snapshots=("snap",))
         plan.append(Migration(f"s{index}", OLD, NEW, size_gb=10, kind=SHARE_REPLICA))
     chosen = {"max_parallel": 5, "max_parallel_per_pool": 5, "max_failures": 99} | limits
-    return Loop(manila, plan, Limits(**chosen))
+    return Evacuation(manila, plan, Limits(**chosen))
 
 
-def at(loop: Loop, share_id: str = "s0") -> dict[str, str]:
+def at(loop: Evacuation, share_id: str = "s0") -> dict[str, str]:
     return {one.host: one.state for one in loop.manila.replicated[share_id].replicas}
 
 
-def mark(loop: Loop, destination: str = NEW) -> Mark:
+def mark(loop: Evacuation, destination: str = NEW) -> Mark:
     return Mark(OLD, destination, engine.timestamp(loop.manila.now))
 
 
@@ -375,11 +378,27 @@ def test_the_old_one_is_kept_where_the_new_one_is_not_in_order(fault):
 
 
 def test_a_lost_start_is_waited_for():
-    loop = story(goal=COPIED, faults=("answer_lost_never",))
+    loop = story(goal=COPIED)
+    asked = []
+
+    def lose(share_id: str, pool: str) -> int:
+        asked.append((share_id, pool))
+        raise Unknown("connection reset by peer")
+
+    loop.manila.create_replica = lose
     outcome, error = ends(loop)
     assert outcome == FAILED
     assert "The answer to the start of share replica s0 was lost" in error
-    assert [verb for verb, _id in sent(loop)] == ["mark", "start"]
+    assert asked == [("s0", NEW)]
+
+
+def test_a_mark_that_is_never_written_is_no_lost_start():
+    loop = story(goal=COPIED, faults=("answer_lost_never",))
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "write its metadata manila_migration_replica" in error
+    assert set(sent(loop)) == {("mark", "s0")}
+    assert engine.START not in loop.track("s0").sent
 
 
 def test_a_start_that_is_carried_out_later_is_taken_up():

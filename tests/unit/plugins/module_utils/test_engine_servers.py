@@ -52,10 +52,12 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Observation,
     Place,
 )
-from ansible_collections.manila.migration.tests.unit.plugins.module_utils.loop import Loop
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     FOREIGNER,
     Manila,
+)
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.model_cloud import (
+    Evacuation,
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.test_engine import (
     ends,
@@ -72,7 +74,7 @@ DESTINATION = "server_migrating_to"
 DONE = "migration_driver_phase1_done"
 
 
-def story(number: int = 1, *, faults: tuple[str, ...] = (), **limits) -> Loop:
+def story(number: int = 1, *, faults: tuple[str, ...] = (), **limits) -> Evacuation:
     """So many share servers at OLD with a plan to bring them to NEW; the faults always happen."""
     manila = Manila(POOLS, faults=faults, odds=1.0)
     plan = []
@@ -80,10 +82,10 @@ def story(number: int = 1, *, faults: tuple[str, ...] = (), **limits) -> Loop:
         manila.add_server(f"s{index}", OLD, snapshots=("snap",))
         plan.append(Migration(f"s{index}", OLD, NEW, size_gb=10, kind=SHARE_SERVER))
     chosen = {"max_parallel": 5, "max_parallel_per_pool": 5, "max_failures": 99} | limits
-    return Loop(manila, plan, Limits(**chosen))
+    return Evacuation(manila, plan, Limits(**chosen))
 
 
-def seen(loop: Loop, server_id: str = "s0") -> Observation | None:
+def seen(loop: Evacuation, server_id: str = "s0") -> Observation | None:
     return observe_server(server_id, loop.manila.share_servers())
 
 
@@ -148,7 +150,7 @@ def test_a_second_run_does_nothing(goal):
     first.run()
     first.manila.advance(600)
     calls = len(sent(first))
-    second = Loop(first.manila, first.plan, first.limits).run()
+    second = Evacuation(first.manila, first.plan, first.limits).run()
     assert len(sent(second)) == calls
     assert second.polls <= 2
     assert {second.track(one.id).outcome for one in second.plan} == {REACHED}
@@ -537,7 +539,7 @@ def test_a_first_phase_that_fails_is_a_failure_and_not_tried_again(faults, left)
     assert [(one.source_id, one.status) for one in others] == left
     # What it left hinders nobody.
     loop.manila.faults = frozenset()
-    again = Loop(loop.manila, loop.plan, loop.limits)
+    again = Evacuation(loop.manila, loop.plan, loop.limits)
     assert ends(again) == (REACHED, "")
 
 
@@ -867,7 +869,7 @@ def test_a_moved_server_whose_shares_stay_read_only_is_no_success():
 # -- caps ------------------------------------------------------------------------------------
 
 
-def mixed(loop: Loop, share_id: str, source: str, destination: str) -> None:
+def mixed(loop: Evacuation, share_id: str, source: str, destination: str) -> None:
     """Add a share to the plan, too."""
     loop.manila.add(share_id, source)
     loop.plan.append(Migration(share_id, source, destination))

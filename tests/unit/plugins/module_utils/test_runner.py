@@ -23,6 +23,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     timestamp,
 )
 from ansible_collections.manila.migration.plugins.module_utils.lease import Claim, Held
+from ansible_collections.manila.migration.plugins.module_utils.manila_api import ManilaApi
 from ansible_collections.manila.migration.plugins.module_utils.records import (
     Facts,
     Service,
@@ -58,7 +59,7 @@ def migrating(task_state: str) -> Observation:
 MOVED = Observation("s", "available", NEW, "migration_success", (Place(NEW, "available"),))
 
 
-class FakeCloud:
+class FakeCloud(ManilaApi):
     """A cloud with one share, whose observations come one by one; the last one stays."""
 
     def __init__(self, *seen: Observation | Exception) -> None:
@@ -124,7 +125,7 @@ class FakeCloud:
 def drive(cloud: FakeCloud, goal: str = COMPLETED, **more: Any) -> Runner:
     limits = Limits(goal=goal, grace=more.pop("grace", 0))
     return Runner(
-        cloud,  # type: ignore[arg-type]
+        cloud,
         more.pop("plan", [Migration("s", OLD, NEW)]),
         limits,
         timeout=more.pop("timeout", 100),
@@ -172,7 +173,10 @@ def test_a_snapshot_that_is_not_deleted_ends_its_migration() -> None:
     runner.run()
     assert cloud.sent == []
     error = str(runner.track(runner.plan[0]).error)
-    assert error == "share s is not started: its snapshot n1 could not be deleted (status 'error_deleting')."
+    assert (
+        error
+        == "share s is not started: its snapshot n1 could not be deleted (status 'error_deleting')."
+    )
 
 
 def test_a_lost_answer_to_the_deletion_of_a_snapshot_is_not_that_of_the_start() -> None:
@@ -415,7 +419,7 @@ def test_a_few_are_asked_for_their_progress_others_the_next_time() -> None:
     plan = [Migration(f"s{number}", OLD, NEW) for number in range(10)]
     cloud = Crowd(at_source())
     Runner(
-        cloud,  # type: ignore[arg-type]
+        cloud,
         plan,
         Limits(),
         timeout=15,
