@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Facts,
     Instance,
     Mark,
@@ -105,10 +106,10 @@ class ManilaApi(Protocol):
     def unmark(self, share_id: str) -> None:
         """Take that away."""
 
-    def record_interruption(self, share_id: str, copy_id: str) -> None:
+    def mark_copy(self, share_id: str, mark: CopyMark) -> None:
         """Write down that a copy must never be completed."""
 
-    def forget_interruption(self, share_id: str) -> None:
+    def unmark_copy(self, share_id: str) -> None:
         """Take that away."""
 
     def disable_service(self, host: str, reason: str | None) -> None:

@@ -47,6 +47,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     decide,
     faults,
     hinders_cutover,
+    is_being_cancelled,
     looks,
     refuses_cancel,
     refuses_complete,
@@ -63,7 +64,9 @@ from ansible_collections.manila.migration.plugins.module_utils.observation impor
     observe_servers,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     MARK,
+    CopyMark,
     Facts,
     Mark,
     Reason,
@@ -118,10 +121,19 @@ def _same(before: Memory, after: Memory) -> bool:
 
 
 def _informed(track: Track, before: Facts) -> Track:
-    """What is known right before a cutover, another run's word of an interrupted copy included."""
-    return replace(
-        track, facts_before=before, tainted=track.tainted or before.spoils(track.successor)
-    )
+    """What is known right before a cutover, another run's word of a copy included.
+
+    Share servers have no metadata: what is written down of theirs, only their shares tell.
+    """
+    mark = before.mark_of(track.successor) if track.successor else track.copy_mark
+    return replace(track, facts_before=before, copy_mark=mark)
+
+
+def _copy_id(seen: Observation) -> str | None:
+    """The ID of the copy that a migration makes, None if there is none, or if it is unclear which."""
+    if seen.kind == SHARE_SERVER:
+        return seen.successor if seen.moving else None
+    return seen.copy.id if seen.copy else None
 
 
 class Abandoned(Exception):
@@ -202,9 +214,10 @@ class Runner:
         for migration in self.plan:
             track = self.track(migration)
             if track.phase == COPIED and track.facts_before is None:
-                track = replace(track, facts_before=self._facts(migration))
-                tracks = {**self.memory.tracks, migration.id: track}
-                self.memory = replace(self.memory, tracks=tracks)
+                self._remember(migration, _informed(track, self._facts(migration)))
+
+    def _remember(self, migration: Migration, track: Track) -> None:
+        self.memory = replace(self.memory, tracks={**self.memory.tracks, migration.id: track})
 
     def preview(self) -> Decision:
         """Read and decide, and do nothing: what there is to do, and what everything waits for."""
@@ -470,7 +483,7 @@ class Runner:
         if (
             self._before is None
             or refuses(self._before)
-            or withholds(action, self.memory, self.limits, self.cloud.now())
+            or withholds(action, self.plan, self.memory, self.limits, self.cloud.now())
         ):
             self._tell(action, OUTDATED)
             return False
@@ -532,13 +545,7 @@ class Runner:
         migration = action.migration
         # Where it stands is looked at again below; the rest can't change while it migrates.
         before = self._facts(migration, self._seen.get(migration.id))
-        self.memory = replace(
-            self.memory,
-            tracks={
-                **self.memory.tracks,
-                migration.id: _informed(self.track(migration), before),
-            },
-        )
+        self._remember(migration, _informed(self.track(migration), before))
         hindrance = hinders_cutover(migration, before)
         if hindrance:
             self._tell(action, HINDERED, hindrance)
@@ -563,34 +570,84 @@ class Runner:
             self._tell(action, ACCEPTED)
 
     def _cancel(self, action: Action) -> None:
+        """Write down that the copy is cancelled, then cancel it.
+
+        Of a share Manila shows nothing of a cancel until it is over: who comes after a kill would
+        complete what is being cancelled.  A kill between the two leaves a copy that nobody
+        completes, and that can be cancelled again.
+        """
         migration = action.migration
         if not self._ready(action, lambda seen: refuses_cancel(migration, seen)):
             return
-        if migration.kind == SHARE_REPLICA:
-            new = self._before.destination if self._before else None
-            self.cloud.delete_replica(self._found_at(new))
-        else:
-            self.cloud.cancel(migration.kind, migration.id)
+        assert self._before
+        carrier, old = self._read_copy_mark(self._before)
+        mark = CopyMark(_copy_id(self._before) or "", timestamp(self.cloud.now()))
+        if old and old.copy != mark.copy:
+            old = None  # of an earlier copy
+        if carrier and mark.copy:
+            track = self.track(migration)
+            own, now = track.own_mark, self.cloud.now()
+            if is_being_cancelled(migration.kind, old, own, self.limits, now):
+                self._remember(migration, replace(track, copy_mark=old))
+                self._tell(action, OUTDATED)
+                return
+            self._remember(migration, replace(track, own_mark=mark))
+            self._prepare(
+                f"write its metadata {INTERRUPTED}", partial(self.cloud.mark_copy, carrier, mark)
+            )
+            # Who else has looked before the mark was there may have been faster.
+            if not self._ready(action, lambda seen: refuses_cancel(migration, seen)):
+                return
+            if self._read_copy_mark(self._before)[1] != mark:
+                self._tell(action, OUTDATED)
+                return
+        try:
+            if migration.kind == SHARE_REPLICA:
+                self.cloud.delete_replica(self._found_at(self._before.destination))
+            else:
+                self.cloud.cancel(migration.kind, migration.id)
+        except Refused as refused:
+            outcome = self._refused(action)
+            if carrier and mark.copy and outcome == REFUSED:
+                with suppress(CloudError):
+                    self._write_copy_mark(carrier, old)
+            self._tell(action, outcome, str(refused), refused.status_code)
+            return
         self._tell(action, ACCEPTED)
+
+    def _read_copy_mark(self, seen: Observation) -> tuple[str | None, CopyMark | None]:
+        """The ID of the share whose metadata tell of copies, and what they say.
+
+        Share servers have no metadata: the first of its shares carries it.  Raises CloudError.
+        """
+        if seen.kind != SHARE_SERVER:
+            return seen.id, seen.copy_mark
+        at = seen.successor if seen.resting and seen.successor else seen.id
+        shares = self.cloud.shares(share_server_id=at)
+        if not shares:
+            return None, None
+        first = min(shares, key=lambda share: share.id)
+        return first.id, CopyMark.of(first.metadata)
+
+    def _write_copy_mark(self, carrier: str, mark: CopyMark | None) -> None:
+        """Write what a share's metadata say of a copy, or take it away.  Raises CloudError."""
+        if self._guard:
+            self._guard()
+        if mark:
+            self.cloud.mark_copy(carrier, mark)
+        else:
+            self.cloud.unmark_copy(carrier)
 
     def _record(self, action: Action) -> None:
         """Write down that the copy was interrupted, or take away what was written of an old one."""
         seen = self._look(action)
-        subject, copy = seen.id if seen else None, seen.copy.id if seen and seen.copy else None
-        if seen and action.migration.kind == SHARE_SERVER:
-            # Share servers have no metadata: the first of its shares carries it.
-            at = seen.successor if seen.resting and seen.successor else seen.id
-            subject = min((one.id for one in self.cloud.shares(share_server_id=at)), default=None)
-            copy = seen.successor if seen.moving else None
-        if seen is None or subject is None or (copy is None and not seen.resting):
+        carrier, old = self._read_copy_mark(seen) if seen else (None, None)
+        copy = _copy_id(seen) if seen else None
+        if seen is None or carrier is None or (copy is None and not seen.resting):
             self._tell(action, OUTDATED)
             return
-        if self._guard:
-            self._guard()
-        if copy:
-            self.cloud.record_interruption(subject, copy)
-        else:
-            self.cloud.forget_interruption(subject)
+        if copy is None or old is None or old.copy != copy:
+            self._write_copy_mark(carrier, CopyMark(copy) if copy else None)
         self._tell(action, ACCEPTED)
 
     def _found_at(self, pool: str | None) -> str:
@@ -606,6 +663,8 @@ class Runner:
         if seen and seen.task_state in (MARKED, MOVED):
             if self._guard:
                 self._guard()
+            if seen.copy_mark:
+                self.cloud.unmark_copy(seen.id)
             self.cloud.unmark(seen.id)
             self.changed = True
 
@@ -629,6 +688,12 @@ class Runner:
                 self._unmark(action)
             except CloudError as error:
                 wrong = [f"its metadata {MARK} could not be removed: {error}"]
+        if not wrong and found:
+            # That of a server is void once its copy is gone; a share's is looked after by RECORD.
+            for share_id, share in found.members.items():
+                if share.copy_mark:
+                    with suppress(CloudError):
+                        self._write_copy_mark(share_id, None)
         self.memory = after(
             self.memory,
             action,

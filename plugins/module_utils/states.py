@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.manila.migration.plugins.module_utils.records import CopyMark
+
 # Phases: what an operator needs to know, whatever the mechanism.
 IDLE = "idle"
 COPYING = "copying"
@@ -136,6 +138,11 @@ ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"}
 _LEFT = ENDS | {MARKED, MOVED}
 """What stays of a migration that is over."""
 
+LONGEST_CANCEL_SECONDS = 3900.0
+"""For how long a driver may be at a cancel: an hour (NetApp: netapp_migration_cancel_timeout and
+netapp_server_migration_state_change_timeout) and the way there.  Of a share Manila shows the state
+from before all the while (share/manager.py, migration_cancel)."""
+
 GOING = frozenset({"inactive", "deleting"})
 """Statuses of the source (an instance, a share server) between cutover and its end."""
 
@@ -177,8 +184,9 @@ class Observation:
     """ID of the share server that takes the place of this one; at rest, that has taken it."""
     leads: bool = False
     """Of a replica: whether the share is served from the one at the source."""
-    interrupted: str = ""
-    """Of a share: the ID of the instance whose copy is known to have been interrupted."""
+    copy_mark: CopyMark | None = None
+    """Which copy must never be completed, as the metadata of a share say; of a share server, whose
+    list says nothing of its shares, always None."""
     obstacle: str | None = None
     """Of a replica: why nothing may be begun, as half a sentence; None where nothing hinders."""
 
@@ -217,11 +225,11 @@ class Observation:
         return others[0] if self.moving and len(others) == 1 else None
 
     @property
-    def spoilt(self) -> bool:
-        """Whether the copy that is made now was interrupted, as somebody has written down."""
-        return bool(self.interrupted) and any(
-            one.id == self.interrupted for one in self.instances or ()
-        )
+    def spoilt(self) -> CopyMark | None:
+        """What is written down of the copy that is made now: then it must never be completed."""
+        mark = self.copy_mark
+        others = (one for one in self.instances or () if one.status != MOVING[self.kind])
+        return mark if mark and any(one.id == mark.copy for one in others) else None
 
     def at(self, host: str | None) -> Place | None:
         """The copy at a pool."""

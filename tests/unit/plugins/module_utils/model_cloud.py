@@ -18,6 +18,7 @@ from ansible_collections.manila.migration.plugins.module_utils import engine
 from ansible_collections.manila.migration.plugins.module_utils.manila_api import ManilaApi
 from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Facts,
     Instance,
     Mark,
@@ -274,11 +275,11 @@ class ModelCloud(ManilaApi):
         """Take that away."""
         self._send(lambda: self.manila.unmark(share_id))
 
-    def record_interruption(self, share_id: str, copy_id: str) -> None:
+    def mark_copy(self, share_id: str, mark: CopyMark) -> None:
         """Write down that a copy must never be completed."""
-        self._send(lambda: self.manila.record(share_id, copy_id))
+        self._send(lambda: self.manila.record(share_id, str(mark)))
 
-    def forget_interruption(self, share_id: str) -> None:
+    def unmark_copy(self, share_id: str) -> None:
         """Take that away."""
         self._send(lambda: self.manila.record(share_id, ""))
 
@@ -396,7 +397,8 @@ class Evacuation:
         timed = window is not None and window.opens_at(now) is not None
         if timed or not self.manila.idle:
             self._moved_at = now
-        if now >= self._moved_at + 2 * self.limits.patience:
+        patience = max(self.limits.patience, self.limits.cancel_timeout)
+        if now >= self._moved_at + 2 * patience:
             self.timed_out = True
             raise _Enough
         self.manila.advance(seconds)

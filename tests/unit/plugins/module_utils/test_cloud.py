@@ -35,6 +35,7 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Unknown,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Facts,
     Options,
     Quota,
@@ -756,7 +757,7 @@ def test_facts_of_what_was_just_looked_at(session):
         share_type_id="type-2",
         share_network_id="n2",
         access_rules_status="error",
-        interrupted="i0",
+        copy_mark=CopyMark("i0"),
     )
     assert open_door(session).facts("s1", seen, has_snapshots=False) == Facts(
         NEW,
@@ -767,7 +768,7 @@ def test_facts_of_what_was_just_looked_at(session):
         rules_status="error",
         exports=("a",),
         name="one",
-        interrupted="i0",
+        copy_mark=CopyMark("i0"),
     )
 
 

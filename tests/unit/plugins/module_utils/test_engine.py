@@ -30,6 +30,8 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Track,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
+    CopyMark,
     Facts,
     Options,
     Reason,
@@ -53,6 +55,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila
     EVACUATION,
     FOREIGNER,
     Manila,
+    Refused,
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.model_cloud import (
     Evacuation,
@@ -613,7 +616,7 @@ def test_a_failure_in_the_middle_of_a_poll_withholds_the_rest_of_it():
     loop = story(2, goal=COPIED, max_failures=1)
     first, second = loop.poll().actions
     loop.memory = engine.after(loop.memory, first, REFUSED, loop.manila.now, "413: no quota")
-    assert engine.withholds(second, loop.memory, loop.limits, loop.manila.now)
+    assert engine.withholds(second, loop.plan, loop.memory, loop.limits, loop.manila.now)
     loop.perform(second)
     assert sent(loop) == []
 
@@ -876,6 +879,162 @@ def test_a_driver_that_can_not_cancel_ends_with_a_word():
     assert outcome == FAILED
     assert "has had no effect (task state 'migration_driver_phase1_done')" in error
     assert sent(loop) == [("cancel", "s0")]
+
+
+# -- a cancel that takes long ----------------------------------------------------------------
+
+
+def cancelled_and_killed(after: bool = True, **more) -> Evacuation:
+    """A copied share, and a run that was killed before or after Manila got its cancel."""
+    loop = story(goal=CANCELLED, faults=("slow_cancel",), **more)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    # The first request writes the mark, the second one is the cancel.
+    loop.run(1, kill=(2, after))
+    assert loop.manila.shares["s0"].task_state == "migration_driver_phase1_done"
+    assert bool(sent(loop)) == after
+    return loop
+
+
+@pytest.mark.parametrize("goal", [COPIED, COMPLETED])
+def test_what_another_run_cancels_is_not_cut_over(goal):
+    """Manila shows it copied until the driver is done, and would take a complete."""
+    loop = cancelled_and_killed()
+    loop.limits = replace(loop.limits, goal=goal, start_new=False)
+    assert wants(loop) == []
+    assert waits_for(loop) == "cancelling"
+    assert not loop.finished
+    loop.run()
+    assert loop.manila.violations == []
+    assert sent(loop) == [("cancel", "s0")]
+    assert waits_for(loop) == "not_started"
+    share = loop.manila.shares["s0"]
+    assert (share.host, share.status, share.recorded) == (OLD, "available", "")
+
+
+def test_what_another_run_cancels_is_not_cancelled_twice():
+    loop = cancelled_and_killed()
+    assert wants(loop) == []
+    assert waits_for(loop) == "cancelling"
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("cancel", "s0")]
+    assert loop.manila.violations == []
+    assert loop.manila.shares["s0"].recorded == ""
+
+
+def test_a_cancel_that_never_arrived_is_sent_once_a_driver_could_not_be_at_it_any_more():
+    """The way out: cancel again.  Until then nobody can know that nothing was sent."""
+    loop = cancelled_and_killed(after=False)
+    begin = loop.manila.now
+    assert wants(loop) == []
+    assert ends(loop) == (REACHED, "")
+    (call,) = [one for one in loop.manila.calls if one.verb == "cancel"]
+    assert 0 <= call.at - begin - loop.limits.cancel_timeout < 300
+    assert loop.manila.shares["s0"].recorded == ""
+
+
+def test_what_was_to_be_cancelled_and_never_was_is_not_cut_over():
+    loop = cancelled_and_killed(after=False)
+    loop.limits = replace(loop.limits, goal=COMPLETED)
+    begin = loop.manila.now
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "has not ended: cancel it again" in error
+    assert loop.manila.now - begin >= loop.limits.cancel_timeout
+    assert sent(loop) == []
+
+
+def test_a_cancel_that_takes_an_hour_is_waited_for():
+    loop = story(goal=CANCELLED, faults=("slow_cancel",))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("cancel", "s0")]
+
+
+def test_a_mark_of_an_earlier_copy_hinders_nothing():
+    loop = story(goal=COMPLETED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    mark = CopyMark("s0-of-old", engine.timestamp(loop.manila.now))
+    loop.manila.record("s0", str(mark), FOREIGNER)
+    assert ends(loop) == (REACHED, "")
+    assert loop.manila.shares["s0"].recorded == ""
+
+
+def test_a_refused_cancel_leaves_what_was_written_before():
+    for before in ("", "s0-1"):
+        loop = story(goal=CANCELLED)
+        share = loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+        share.recorded = before
+
+        def refuse(_subject, _who=EVACUATION):
+            raise Refused(400, "Migration cannot be cancelled at this moment.")
+
+        loop.manila.cancel = refuse
+        assert ends(loop)[0] == FAILED
+        assert share.recorded == before
+
+
+def test_a_mark_that_can_not_be_written_ends_with_a_word_and_without_a_cancel():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+
+    def refuse(_share, _copy, _who=EVACUATION):
+        raise Refused(403, "no metadata")
+
+    loop.manila.record = refuse
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "write its metadata manila_migration_interrupted" in error
+    assert sent(loop) == []
+
+
+def test_somebody_cancels_right_before_a_cutover():
+    """Between the reading and the last look another run has marked the copy and cancelled it."""
+    loop = story(goal=COMPLETED, faults=("slow_cancel",))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    (action,) = loop.poll().actions
+    other = Evacuation(loop.manila, loop.plan, replace(loop.limits, goal=CANCELLED))
+    other.run(1)
+    loop.perform(action)
+    assert sent(loop) == [("cancel", "s0")]
+    loop.run(1)
+    assert waits_for(loop) == "cancelling"
+
+
+def test_of_two_that_cancel_at_once_one_waits():
+    loop = story(goal=CANCELLED, faults=("slow_cancel",))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    (action,) = loop.poll().actions
+    other = Evacuation(loop.manila, loop.plan, loop.limits)
+    other.run(1)
+    loop.perform(action)
+    assert sent(loop) == [("cancel", "s0")]
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("cancel", "s0")]
+
+
+def test_one_look_tells_that_it_is_being_cancelled():
+    loop = cancelled_and_killed()
+    (seen,), _gone = loop.manila.observe(["s0"])[0].values(), None
+    migration, track = engine.describe(seen, {}, loop.manila.now)
+    assert engine.as_record(migration, track)["waiting_for"]["code"] == "cancelling"
+
+
+@pytest.mark.parametrize(
+    ("cancelled_at", "within"),
+    [
+        ("2027-01-15T08:00:00Z", True),
+        ("2027-01-15T06:54:59Z", False),
+        ("2027-01-15T10:00:00Z", False),  # far ahead: not by any clock of ours
+        ("yesterday", False),
+        ("", False),
+    ],
+)
+def test_how_long_a_mark_of_a_cancel_holds(cancelled_at, within):
+    """Tenants may write metadata, too."""
+    now = 1_800_000_000.0  # 2027-01-15T08:00:00Z
+    assert CopyMark("i", cancelled_at).is_cancelled_within(3900, now) is within
+    mark = CopyMark("i", cancelled_at)
+    assert CopyMark.of({INTERRUPTED: str(mark)}) == mark
 
 
 def test_a_cancel_in_a_large_file_is_waited_for():
@@ -1351,6 +1510,24 @@ def test_a_group_of_which_a_member_cannot_move_is_not_cut_over():
     assert wants(loop) == []
     assert waits_for(loop) == "group_broken"
     assert loop.finished
+
+
+def test_a_group_of_which_one_is_refused_is_not_cut_over_in_the_same_poll():
+    loop = grouped("g", "g", copied=2)
+    first, second = loop.poll().actions
+    complete = loop.manila.complete
+
+    def refuse(_subject, _who=EVACUATION):
+        raise Refused(400, "no")
+
+    loop.manila.complete = refuse
+    loop.perform(first)
+    loop.manila.complete = complete
+    loop.perform(second)
+    assert loop.track(first.migration.id).outcome == FAILED
+    assert sent(loop) == []
+    assert wants(loop) == []
+    assert waits_for(loop, second.migration.id) == "group_broken"
 
 
 def test_a_group_that_nobody_copies_ends_the_wait():

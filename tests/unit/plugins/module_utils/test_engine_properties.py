@@ -142,6 +142,8 @@ TOGETHER = (
     frozenset({"stuck_start", "double_start"}),
     frozenset({"read_only_stays"}),
     frozenset({"share_manager_killed"}),
+    frozenset({"slow_cancel"}),
+    frozenset({"slow_cancel", "driver_cancel_fails", "answer_lost_never"}),
     frozenset({"server_cancel_fails", "foreign_cancels"}),
     frozenset({"foreign_cancels", "foreign_completes", "share_manager_killed"}),
     frozenset({"replica_lags", "replica_looks_bad", "snapshots_late"}),

@@ -737,7 +737,7 @@ def test_a_cancel_that_the_driver_fails_in_ends_with_a_word(goal):
         "that fails to cancel leaves it so. Look into the log of the destination's manila-share, "
         "then ask migration_repair.",
     )
-    assert waited >= loop.limits.patience
+    assert waited >= loop.limits.cancel_timeout  # the driver may need an hour
     assert sent(loop) == []
 
 

@@ -11,10 +11,11 @@ does.  A failure names the seed: ``history(4711)`` is the same again.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from ansible_collections.manila.migration.plugins.module_utils.engine import GOALS
+from ansible_collections.manila.migration.plugins.module_utils.engine import CANCELLED, GOALS
 from ansible_collections.manila.migration.tests.unit.conftest import TIMES
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     FAULTS,
@@ -83,11 +84,15 @@ def history(seed: int) -> None:
     # What is carried out minutes later, for somebody who is gone by then, nobody can know of.
     kills = 0 if "answer_lost_later" in world.faults else rng.choice((0, 0, 1, 2))
     for _unused in range(kills):
+        if rng.random() < 0.4:
+            # It wanted something else: a cutover follows a cancel that was killed, say.
+            loop.limits = replace(loop.limits, goal=rng.choice((CANCELLED, *GOALS)))
         # At a poll, or at a request: before Manila gets it, or when it has carried it out.
         loop.run(rng.choice((0, 0, 0, 1, 2, 4, 8)))
         if rng.random() < 0.7:
             loop.run(30, kill=(rng.choice((1, 1, 2, 3)), rng.random() < 0.5))
         loop.forget()
+        loop.limits = replace(loop.limits, goal=world.goal)
     loop.run()
     assert_harmless(loop)
     assert_explained(loop)

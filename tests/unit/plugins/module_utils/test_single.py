@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils import single
 from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
+from ansible_collections.manila.migration.plugins.module_utils.records import CopyMark
 from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
 from ansible_collections.manila.migration.plugins.module_utils.single import (
     SingleMigrationModule,
@@ -52,10 +53,10 @@ class NotingCloud(FakeCloud):
 
     def observe(self, ids: Any) -> tuple[dict[str, Observation], set[str]]:
         seen, gone = super().observe(ids)
-        left = "" if "forget" in self.sent else "i1"
-        return {one: replace(what, interrupted=left) for one, what in seen.items()}, gone
+        left = None if "forget" in self.sent else CopyMark("i1")
+        return {one: replace(what, copy_mark=left) for one, what in seen.items()}, gone
 
-    def forget_interruption(self, share_id: str) -> None:
+    def unmark_copy(self, share_id: str) -> None:
         self._send("forget")
 
 
