@@ -24,6 +24,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     SNAPSHOT,
     Diagnosis,
     Step,
+    diagnose_resting_copy,
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     DESTINATION,
@@ -31,6 +32,7 @@ from ansible_collections.manila.migration.plugins.module_utils.observation impor
     observe_server,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Instance,
     Service,
     Share,
@@ -154,7 +156,7 @@ def suspect_servers(servers: Sequence[ShareServer], host: str) -> list[ShareServ
     return list(found.values())
 
 
-_BUSY = frozenset({"running", "copied", "service_down"})
+_BUSY = frozenset({"running", "copied", "cancelling", "service_down"})
 
 
 def _rules_not_restored(scene: ServerScene) -> Diagnosis | None:
@@ -186,7 +188,7 @@ def _diagnose_server(scene: ServerScene, now: float, patience: float) -> Diagnos
     if seen.resting and seen.successor:
         return _moved(scene, seen.successor, lasting)
     if source is not None and seen.moving:
-        return _moving(scene, source, age, lasting)
+        return _moving(scene, source, age, lasting, now)
     if source is not None and seen.resting:
         return _at_rest(scene, source)
     if source is not None and source.status == "error" and scene.destinations:
@@ -230,7 +232,9 @@ def _moved(scene: ServerScene, successor: str, lasting: bool) -> Diagnosis:
     return Diagnosis("nothing", f"It was moved to {successor}, and nothing is left behind.")
 
 
-def _moving(scene: ServerScene, source: ShareServer, age: float, lasting: bool) -> Diagnosis:
+def _moving(
+    scene: ServerScene, source: ShareServer, age: float, lasting: bool, now: float
+) -> Diagnosis:
     """Manila says that it migrates."""
     state = SERVER_STATES.get(source.task_state or "", State(STUCK))
     since = f"{source.task_state!r} for {age:.0f} s"
@@ -256,7 +260,9 @@ def _moving(scene: ServerScene, source: ShareServer, age: float, lasting: bool) 
             f"The manila-share of {service.host} is down; the migration goes on when it is back.",
         )
     if state.phase == COPIED:
-        return Diagnosis("copied", "It is copied, and waits for its cutover or a cancel.")
+        carrier = min(scene.shares, key=lambda one: one.id, default=None)
+        mark = CopyMark.of(carrier.metadata) if carrier else None
+        return diagnose_resting_copy(mark, copies[0].id if copies else "", now)
     if source.task_state == "migration_driver_in_progress" or not lasting:
         return Diagnosis("running", f"It has been in {since}.")
     way_back = _cancel(source, "migration_driver_in_progress") if copies else _release(scene)

@@ -33,14 +33,15 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     SNAPSHOT,
     Diagnosis,
     Step,
+    diagnose_resting_copy,
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     epoch,
     observe_replica,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
-    INTERRUPTED,
     AccessRule,
+    CopyMark,
     Instance,
     Mark,
     Service,
@@ -393,7 +394,7 @@ def _moving(view: _View) -> Diagnosis:
     if scene.task_state == "migration_driver_in_progress" and copy.status == _COPY:
         return Diagnosis("running", "Its driver copies.")
     if scene.task_state == "migration_driver_phase1_done" and copy.status == _COPY:
-        return Diagnosis("copied", "It is copied, and waits for its cutover or a cancel.")
+        return diagnose_resting_copy(CopyMark.of(scene.share.metadata), copy.id, view.now)
     if scene.task_state == "migration_completing" and copy.status == _COPY:
         return _completing(view, source, copy)
     if scene.task_state in ENDS or scene.task_state is None:
@@ -602,9 +603,10 @@ def _data_copy(view: _View, source: Instance, copy: Instance) -> Diagnosis:
     rules = rules_of_the_migration(scene)
     abandoned = bool(rules) and all(one.state == "active" for one in rules)
     if state == "data_copying_completed":
-        recorded = scene.share.metadata.get(INTERRUPTED) == copy.id
+        mark = CopyMark.of(scene.share.metadata)
+        recorded = mark == CopyMark(copy.id)
         if not abandoned and not recorded:
-            return Diagnosis("copied", "It is copied, and waits for its cutover or a cancel.")
+            return diagnose_resting_copy(mark, copy.id, view.now)
         return _settle(view, *view.managers(source.host, copy.host)) or _interrupted(
             view, copy, [Step(CANCEL, SHARE, scene.share.id)], True
         )

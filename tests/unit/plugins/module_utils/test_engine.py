@@ -38,6 +38,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     Service,
     backend_of,
 )
+from ansible_collections.manila.migration.plugins.module_utils.runner import Abandoned, Runner
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
     COMPLETED,
@@ -1010,6 +1011,40 @@ def test_of_two_that_cancel_at_once_one_waits():
     assert sent(loop) == [("cancel", "s0")]
     assert ends(loop) == (REACHED, "")
     assert sent(loop) == [("cancel", "s0")]
+
+
+def interrupted_copy() -> tuple[Evacuation, Action]:
+    """A share whose copy was interrupted, and the record of that, about to be written."""
+    loop = story(goal=COMPLETED)
+    loop.manila.rest("s0", "data_copying_error", NEW)
+    (action,) = loop.poll().actions
+    assert action.verb == engine.RECORD
+    return loop, action
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_nothing_is_recorded_where_it_is_unclear_which_copy_is_meant(others):
+    loop, action = interrupted_copy()
+    share = loop.manila.shares["s0"]
+    source, copy = share.instances
+    share.instances = [source, copy, replace(copy, id="s0-other")][: 1 + others]
+    loop.perform(action)
+    assert loop.manila.calls == []
+
+
+def test_nothing_is_recorded_once_the_watcher_is_gone():
+    loop, action = interrupted_copy()
+
+    def gone() -> None:
+        raise Abandoned
+
+    runner = Runner(loop.cloud, loop.plan, loop.limits, timeout=10, poll_interval=1, guard=gone)
+    runner.memory = loop.memory
+    with pytest.raises(Abandoned):
+        runner.perform(action)
+    assert loop.manila.calls == []
+    loop.perform(action)
+    assert [one.verb for one in loop.manila.calls] == ["record"]
 
 
 def test_one_look_tells_that_it_is_being_cancelled():

@@ -368,6 +368,47 @@ def test_snapshots_are_not_waited_for_for_ever():
     assert error.startswith("share replica s0 is not cut over: its new replica lacks snapshots")
 
 
+def test_a_cancel_whose_request_is_late_is_not_overtaken_by_a_cutover():
+    """A promotion would make the active one of what is removed a moment later."""
+    loop = story(goal=COPIED)
+    loop.run()
+    loop.limits = Limits(goal=CANCELLED)
+    loop.forget()
+    loop.run(1, kill=(2, False))
+    (new,) = [one for one in loop.manila.replicated["s0"].replicas if one.host == NEW]
+    loop.manila.at(100, lambda: loop.manila.delete_replica("s0", new.id))
+    loop.limits = Limits(goal=COMPLETED, start_new=False)
+    assert wants(loop) == []
+    assert waits_for(loop) == "cancelling"
+    loop.run()
+    assert at(loop) == {OLD: "active"}
+    assert ("complete", "s0") not in sent(loop)
+
+
+def test_a_cancelled_replica_leaves_no_metadata():
+    loop = story(goal=COPIED)
+    loop.run()
+    loop.limits = Limits(goal=CANCELLED)
+    loop.forget()
+    loop.run()
+    assert ("record", "s0") in [(one.verb, one.subject) for one in loop.manila.calls]
+    assert loop.manila.replicated["s0"].metadata == {}
+
+
+def test_the_look_before_a_removal_finds_that_the_new_one_serves_nobody():
+    loop = story(goal=COMPLETED)
+    while wants(loop) != [("remove", "s0")]:
+        loop.run(1)
+    (action,) = loop.poll().actions
+    states = {OLD: "active", NEW: "in_sync"}
+    for one in loop.manila.replicated["s0"].replicas:
+        one.state = states[one.host]
+    loop.perform(action)
+    assert ("remove", "s0") not in sent(loop)
+    assert at(loop) == states
+    assert loop.broken == []
+
+
 @pytest.mark.parametrize("fault", ["rule_lost", "snapshot_error"])
 def test_the_old_one_is_kept_where_the_new_one_is_not_in_order(fault):
     loop = story(goal=COMPLETED, faults=(fault,))

@@ -34,6 +34,8 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
+    CopyMark,
     Facts,
     Options,
     Service,
@@ -748,6 +750,59 @@ def test_an_old_cancel_is_given_time_from_when_it_is_met():
     loop.manila.advance(5000)
     loop.poll()
     assert loop.track("s0").outcome is None
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("goal", [COPIED, COMPLETED, CANCELLED])
+def test_killed_right_before_or_after_a_cancel(goal, after):
+    """Until the destination's manager acts Manila shows it copied, and would take a complete."""
+    loop = story(goal=CANCELLED, faults=("slow_cancel",))
+    (copy,) = (loop.manila.rest_server("s0", NEW),)
+    loop.run(1, kill=(2, after))
+    member = loop.manila.servers["s0"].members["s0-share-0"]
+    assert CopyMark.of({INTERRUPTED: member.recorded}).copy == copy.id
+    loop.manila.stop_service(NEW, 45)  # it has not acted yet, and still counts as alive
+    loop.limits = replace(loop.limits, goal=goal, start_new=False)
+    for action in loop.poll().actions:
+        loop.perform(action)
+    assert sent(loop) == [("cancel", "s0")] * after
+    if goal != COPIED:
+        loop.run(1)
+        assert waits_for(loop) == "cancelling"
+    loop.run()
+    assert loop.broken == loop.manila.violations == []
+    cancels = sent(loop).count(("cancel", "s0"))
+    assert sent(loop) == [("cancel", "s0")] * cancels
+    if goal == CANCELLED:
+        assert cancels == 1
+        assert loop.track("s0").outcome == REACHED
+        assert {one.recorded for one in loop.manila.servers["s0"].members.values()} == {""}
+
+
+def test_what_another_run_knows_of_an_interrupted_copy_forbids_its_cutover():
+    loop = story(goal=COMPLETED)
+    copy = loop.manila.rest_server("s0", NEW)
+    loop.manila.record("s0-share-0", copy.id, FOREIGNER)
+    assert ends(loop)[0] == FAILED
+    assert sent(loop) == []
+
+
+def test_what_another_run_knows_of_an_earlier_copy_does_not():
+    loop = story(goal=COMPLETED)
+    loop.manila.rest_server("s0", NEW)
+    loop.manila.record("s0-share-0", "of-an-earlier-migration", FOREIGNER)
+    assert ends(loop) == (REACHED, "")
+
+
+def test_of_what_is_copied_the_marks_are_read_with_the_exports():
+    loop = story(goal=COMPLETED)
+    copy = loop.manila.rest_server("s0", NEW)
+    mark = CopyMark(copy.id, engine.timestamp(loop.manila.now))
+    loop.manila.record("s0-share-0", str(mark), FOREIGNER)
+    loop.runner.preview()
+    loop.runner.note_exports()
+    loop.runner.preview()
+    assert waits_for(loop) == "cancelling"
 
 
 def test_ours_that_the_driver_fails_in():

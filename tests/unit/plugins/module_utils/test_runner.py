@@ -25,6 +25,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
 from ansible_collections.manila.migration.plugins.module_utils.lease import Claim, Held
 from ansible_collections.manila.migration.plugins.module_utils.manila_api import ManilaApi
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Facts,
     Service,
     ShareServer,
@@ -52,7 +53,7 @@ def at_source(task_state: str | None = None) -> Observation:
 
 
 def migrating(task_state: str) -> Observation:
-    places = (Place(OLD, "migrating"), Place(NEW, "migrating_to"))
+    places = (Place(OLD, "migrating", "i0"), Place(NEW, "migrating_to", "i1"))
     return Observation("s", "migrating", OLD, task_state, instances=places)
 
 
@@ -120,6 +121,9 @@ class FakeCloud(ManilaApi):
 
     def cancel(self, kind: str, share_id: str) -> None:
         self._send("cancel")
+
+    def mark_copy(self, share_id: str, mark: CopyMark) -> None:
+        self._send("mark copy")
 
 
 def drive(cloud: FakeCloud, goal: str = COMPLETED, **more: Any) -> Runner:
@@ -719,6 +723,26 @@ def test_the_exports_of_a_share_that_was_moved_before() -> None:
     runner = drive(FakeCloud(MOVED))
     runner.run()
     assert runner.with_exports(runner.plan[0])["export_locations_after"] == ["e"]
+
+
+def test_the_exports_of_what_is_copied_are_known_before_its_cutover() -> None:
+    cloud = FakeCloud(migrating(DONE))
+    runner = drive(cloud)
+    runner.preview()
+    assert as_record(runner.plan[0], runner.track(runner.plan[0]))["export_locations_before"] == []
+    for _twice in range(2):
+        runner.note_exports()
+    record = as_record(runner.plan[0], runner.track(runner.plan[0]))
+    assert record["export_locations_before"] == ["e"]
+    assert len(cloud.asked) == 1
+
+
+def test_the_exports_of_what_still_copies_are_not_asked_for() -> None:
+    cloud = FakeCloud(migrating("migration_driver_in_progress"))
+    runner = drive(cloud)
+    runner.preview()
+    runner.note_exports()
+    assert cloud.asked == []
 
 
 # -- pauses ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils.diagnosis import CODES, Diagnosis
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     Instance,
     Service,
     Share,
@@ -39,6 +40,7 @@ COPY = ShareServer(
     "s",
     updated_at=THEN,
 )
+SHARE = Share("share0", "name0", 1, f"{OLD}#p", "server_migrating")
 ALIVE = {host: Service("manila-share", host, "enabled", "up") for host in (OLD, NEW)}
 DEAD = {**ALIVE, NEW: Service("manila-share", NEW, "enabled", "down")}
 
@@ -151,6 +153,23 @@ RELEASE = [
             True,
         ),
         (scene(moving("migration_driver_phase1_done"), COPY), LATER, "copied", [], True),
+        *(
+            (
+                replace(
+                    scene(moving("migration_driver_phase1_done"), COPY),
+                    shares=[replace(SHARE, metadata={INTERRUPTED: mark})],
+                ),
+                LATER,
+                code,
+                [],
+                code != "cancel_failed",
+            )
+            for mark, code in (
+                ("d cancelled at 2027-01-15T08:00:30Z", "cancelling"),
+                ("d cancelled at 2027-01-15T06:00:00Z", "cancel_failed"),
+                ("e cancelled at 2027-01-15T08:00:30Z", "copied"),
+            )
+        ),
         (
             scene(moving("migration_driver_phase1_done"), COPY, services=DEAD),
             NOW,

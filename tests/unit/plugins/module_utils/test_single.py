@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils import single
-from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
+from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    Migration,
+    timestamp,
+)
 from ansible_collections.manila.migration.plugins.module_utils.records import CopyMark
 from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
 from ansible_collections.manila.migration.plugins.module_utils.single import (
@@ -60,8 +63,11 @@ class NotingCloud(FakeCloud):
         self._send("forget")
 
 
-def run(cloud: FakeCloud, state: str, check_mode: bool = False) -> dict[str, Any]:
+def run(
+    cloud: FakeCloud, state: str, check_mode: bool = False, wait: bool = True
+) -> dict[str, Any]:
     module = Single(state, check_mode)
+    module.params["wait"] = wait
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(single, "Runner", partial(Runner, sleep=cloud.sleep))
         module.drive(cloud, Migration("s", OLD, NEW))  # type: ignore[arg-type]
@@ -93,6 +99,18 @@ def test_the_record_of_an_old_copy_is_taken_away_though_nothing_else_is_to_do() 
     assert cloud.sent == ["forget"]
     assert run(cloud, "completed")["changed"] is False
     assert cloud.sent == ["forget"]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_is_being_cancelled_is_neither_completed_nor_said_to_be(wait: bool) -> None:
+    cloud = FakeCloud(migrating("migration_driver_phase1_done"))
+    seen = cloud.seen[0]
+    assert isinstance(seen, Observation) and seen.copy
+    mark = CopyMark(seen.copy.id, timestamp(cloud.time))
+    cloud.seen = [replace(seen, copy_mark=mark)]
+    with pytest.raises(Refusal):
+        run(cloud, "completed", wait=wait)
+    assert cloud.sent == []
 
 
 def test_check_mode_says_that_it_would_be_started_and_sends_nothing() -> None:
