@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils import engine
+from ansible_collections.manila.migration.plugins.module_utils.cloud import CloudError
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     ACCEPTED,
     CANCEL,
@@ -1011,6 +1012,58 @@ def test_of_two_that_cancel_at_once_one_waits():
     assert sent(loop) == [("cancel", "s0")]
     assert ends(loop) == (REACHED, "")
     assert sent(loop) == [("cancel", "s0")]
+
+
+def test_a_look_that_fails_after_the_mark_does_not_hinder_the_cancel_of_the_same_run():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    observe, failures = loop.cloud.observe, [CloudError("away")]
+
+    def fail_once(ids):
+        if loop.manila.shares["s0"].recorded and set(ids) and failures:
+            raise failures.pop()
+        return observe(ids)
+
+    loop.cloud.observe = fail_once
+    begin = loop.manila.now
+    assert ends(loop) == (REACHED, "")
+    assert failures == []
+    assert loop.manila.now - begin < 300
+
+
+def test_of_two_that_mark_at_once_only_the_last_one_cancels():
+    loop = story(goal=CANCELLED)
+    share = loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    record = loop.manila.record
+    theirs = CopyMark(share.instances[1].id, engine.timestamp(loop.manila.now + 1))
+
+    def record_and_lose(share_id, copy_id, who=EVACUATION):
+        record(share_id, copy_id, who)
+        return record(share_id, str(theirs), FOREIGNER)
+
+    loop.manila.record = record_and_lose
+    loop.run(1)
+    assert sent(loop) == []
+    loop.run(1)
+    assert waits_for(loop) == "cancelling"
+
+
+def test_what_was_to_be_cancelled_is_not_said_to_be_copied_either():
+    loop = cancelled_and_killed(after=False)
+    loop.limits = replace(loop.limits, goal=COPIED)
+    loop.manila.advance(loop.limits.cancel_timeout)
+    assert ends(loop)[0] == FAILED
+
+
+def test_a_cancel_of_another_run_shows_while_the_window_is_waited_for():
+    loop = story(goal=COMPLETED, faults=("slow_cancel",))
+    loop.limits = replace(loop.limits, window=window_of(loop, 3600, 7200))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.run(2)
+    assert waits_for(loop) == "window"
+    Evacuation(loop.manila, loop.plan, replace(loop.limits, goal=CANCELLED)).run(1)
+    loop.run(2)
+    assert waits_for(loop) == "cancelling"
 
 
 def interrupted_copy() -> tuple[Evacuation, Action]:

@@ -779,6 +779,18 @@ def test_killed_right_before_or_after_a_cancel(goal, after):
         assert {one.recorded for one in loop.manila.servers["s0"].members.values()} == {""}
 
 
+def test_the_mark_of_a_cancel_that_ended_unseen_is_removed():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest_server("s0", NEW)
+    loop.run(1, kill=(2, True))
+    loop.manila.advance(600)
+    members = loop.manila.servers["s0"].members
+    assert members["s0-share-0"].recorded
+    assert ends(loop) == (REACHED, "")
+    assert {one.recorded for one in members.values()} == {""}
+    assert sent(loop) == [("cancel", "s0")]
+
+
 def test_what_another_run_knows_of_an_interrupted_copy_forbids_its_cutover():
     loop = story(goal=COMPLETED)
     copy = loop.manila.rest_server("s0", NEW)
