@@ -1551,7 +1551,9 @@ def faults(migration: Migration, track: Track, found: Facts) -> list[str]:
 def differences(
     migration: Migration, before: Facts | None, found: Facts, destination: str | None
 ) -> list[str]:
-    """What is not as it should be after a cutover (invariant 7), each as half a sentence.
+    """What is not as it should be after a cutover, each as half a sentence.
+
+    This is invariant 7 of docs/design.md.
 
     ``before`` is None where somebody else completed it: then only what must hold in any case is
     checked.

@@ -20,7 +20,11 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Reading,
     Track,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import Mark, backend_of
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
+    Mark,
+    backend_of,
+)
 from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
@@ -35,6 +39,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     CANCELLING,
+    EVACUATION,
     MOVING,
     PHASE1_DONE,
     RESTING_BUSY_STATES,
@@ -171,6 +176,9 @@ class Invariants:
         else:
             share = self.manila.shares[migration.id]
             count, resting, whole = len(share.instances), share.status == "available", True
+        if verb == engine.CANCEL:
+            copy, written = self._copy_and_mark(migration, seen)
+            demand(11, copy and written.startswith(f"{copy} cancelled at "), f"marked {written!r}")
         if verb == engine.START:
             demand(3, count == 1, f"there are {count} of it")
             demand(3, resting, f"its status is {seen.status}")
@@ -179,6 +187,7 @@ class Invariants:
             demand(1, seen.state.complete, f"its task state is {seen.task_state}")
             demand(1, not self._track(migration.id).tainted, "an error interrupted its copy")
             demand(1, whole, "it was being cancelled, or copied twice")
+            demand(11, EVACUATION not in self._cancels(migration.id), "we have had it cancelled")
             demand(5, limits.window is None or limits.window.is_open(self.manila.now), "no window")
             apart = [one.id for one in self._watched.plan if self._left_behind(migration, one)]
             demand(5, not apart, f"of its group are not copied: {apart}")
@@ -190,6 +199,22 @@ class Invariants:
                 for pool, count in self._at_work_in(place).items():
                     most = limits.max_parallel_per_pool
                     demand(2, count <= most, f"{count} at work in {pool}")
+
+    def _cancels(self, subject: str) -> list[str]:
+        """Who has had the copy cancelled that is made now; the removal of a replica shows at once."""
+        if subject in self.manila.servers:
+            return self.manila.servers[subject].cancels
+        return self.manila.shares[subject].cancels if subject in self.manila.shares else []
+
+    def _copy_and_mark(self, migration: Migration, seen: Observation) -> tuple[str, str]:
+        """The ID of the copy that a migration makes, and what the metadata say of copies."""
+        if migration.kind == SHARE_SERVER:
+            members = self.manila.servers[migration.id].members
+            return seen.successor or "", members[min(members)].recorded
+        copy = seen.copy.id if seen.copy else ""
+        if migration.kind == SHARE_REPLICA:
+            return copy, self.manila.replicated[migration.id].metadata.get(INTERRUPTED, "")
+        return copy, self.manila.shares[migration.id].recorded
 
     def _left_behind(self, migration: Migration, other: Migration) -> bool:
         """Whether another one of its cutover group could not be cut over with it."""
