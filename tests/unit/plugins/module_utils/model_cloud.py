@@ -30,6 +30,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
 from ansible_collections.manila.migration.plugins.module_utils.states import (
+    PROMOTED,
     SHARE_SERVER,
     Observation,
 )
@@ -244,7 +245,7 @@ class ModelCloud(ManilaApi):
         if new and new.id != replica_id:
             verb = engine.REMOVE if new.state == "active" else engine.COMPLETE
         seen = self._see(share.id)
-        if seen and verb == engine.COMPLETE and seen.task_state == engine.PROMOTED:
+        if seen and verb == engine.COMPLETE and seen.task_state == PROMOTED:
             verb = engine.REMOVE
 
         def delete() -> object:
