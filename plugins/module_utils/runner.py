@@ -425,7 +425,9 @@ class Runner:
             send()
         except Refused as refused:
             message = f"Manila refused to {deed}: {refused}"
-            raise _Unprepared(BARRED, message, refused.status_code) from None
+            # What is gone is another situation: the next look tells.
+            outcome = HINDERED if refused.status_code == 404 else BARRED
+            raise _Unprepared(outcome, message, refused.status_code) from None
         except CloudError as error:
             self.changed = True
             message = f"the answer to the request to {deed} was lost: {error}"

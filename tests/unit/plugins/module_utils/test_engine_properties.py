@@ -677,6 +677,37 @@ def test_killed_before_or_after_a_request(world, kills):
 @histories(150)
 @given(
     world=worlds(
+        frozenset({"slow_cancel", "driver_cancel_fails", "answer_lost_never", "answer_lost_done"}),
+        states=("fresh", "copied by driver", "copied by host"),
+        servers=("copied", "fresh"),
+        replicas=("copied", "alone"),
+        goals=(engine.COMPLETED, engine.COPIED, engine.CANCELLED),
+        others=0,
+    ),
+    kills=st.lists(
+        st.tuples(st.integers(0, 4), st.integers(1, 6), st.booleans()), min_size=1, max_size=3
+    ),
+)
+def test_what_a_killed_run_cancels_is_neither_completed_nor_cancelled_twice(world, kills):
+    """Invariant 11: whatever the next run wants, and wherever the one before it was killed."""
+    loop = world.build()
+    limits = loop.limits
+    for polls, request, carried_out in kills:
+        loop.run(polls)
+        loop.forget()
+        loop.limits = replace(limits, goal=engine.CANCELLED)
+        loop.run(20, kill=(request, carried_out))
+        loop.forget()
+        loop.limits = limits
+    loop.run()
+    assert_harmless(loop)
+    assert_explained(loop)
+    assert loop.manila.violations == []
+
+
+@histories(150)
+@given(
+    world=worlds(
         frozenset({"data_crash", "repair_in_the_open"}),
         states=("fresh", "copied by host"),
         servers=(),

@@ -224,6 +224,19 @@ def test_a_refused_deletion_of_a_snapshot_is_not_told_as_a_refused_start() -> No
     assert not runner.changed
 
 
+def test_a_snapshot_that_its_owner_deletes_meanwhile_hinders_nothing() -> None:
+    class Cloud(SnapshotCloud):
+        def delete_snapshot(self, snapshot_id: str) -> None:
+            del self.snapshots[snapshot_id]
+            raise Refused("404: there is none", 404)
+
+    cloud = Cloud(*[at_source()] * 4, migrating(DONE))
+    runner = give_up(cloud, "n1")
+    runner.run()
+    assert cloud.sent == ["start"]
+    assert end(runner) == (COPIED, "reached")
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome", "status_code", "sent"),
     [
