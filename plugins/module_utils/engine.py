@@ -547,6 +547,7 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         tainted=track.tainted or (seen.moving and seen.task_state in _INTERRUPTED),
         copy_mark=_copy_mark(seen, track),
         listed_mark=seen.copy_mark,
+        held=track.held if phase == track.phase else None,
         started_at=started_at,
         copied_at=copied_at,
         completed_at=completed_at,
@@ -1648,7 +1649,7 @@ def describe(
         seen.id, seen.host, seen.destination, seen.name, seen.size_gb, kind=seen.kind
     )
     track = _note(migration, seen, now, Track())
-    if track.phase == COPIED and not track.copy_mark:
+    if track.phase == COPIED and not (track.copy_mark and track.copy_mark.cancelled_at):
         track = _waits(track, _NOBODY[COMPLETE], now)
     elif track.phase in MIGRATING | {STUCK}:
         reason = _running_reason(migration, track, Reading(services=services))

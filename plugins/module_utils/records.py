@@ -70,21 +70,28 @@ class CopyMark:
 
     @classmethod
     def of(cls, metadata: Mapping[str, str]) -> CopyMark | None:
-        """The mark among the metadata of a share; None if there is none."""
+        """The mark among the metadata of a share; None if there is none.
+
+        Tenants may write metadata, too: what is no time is left out.
+        """
         copy, _sign, cancelled_at = metadata.get(INTERRUPTED, "").partition(" cancelled at ")
-        return cls(copy, cancelled_at) if copy else None
+        mark = cls(copy, cancelled_at)
+        return (mark if mark._cancelled() is not None else cls(copy)) if copy else None
+
+    def _cancelled(self) -> float | None:
+        try:
+            sent = datetime.strptime(self.cancelled_at, "%Y-%m-%dT%H:%M:%SZ")
+        except ValueError:
+            return None
+        return sent.replace(tzinfo=timezone.utc).timestamp()
 
     def is_cancelled_within(self, seconds: float, now: float) -> bool:
         """Whether a cancel was sent so many seconds before ``now`` at most (since the epoch).
 
-        A time that can't be read, or one far ahead of the clock, is no time: tenants may write
-        metadata, too.
+        A time far ahead of the clock doesn't count: it is none of ours.
         """
-        try:
-            sent = datetime.strptime(self.cancelled_at, "%Y-%m-%dT%H:%M:%SZ")
-        except ValueError:
-            return False
-        return abs(now - sent.replace(tzinfo=timezone.utc).timestamp()) < seconds
+        sent = self._cancelled()
+        return sent is not None and abs(now - sent) < seconds
 
 
 @dataclass(frozen=True)

@@ -120,10 +120,10 @@ def works(
     found = []
     for share in shares:
         mark = CopyMark.of(share.metadata)
-        states = [share.task_state] if share.task_state in relevant else []
+        shown = [share.task_state] if share.task_state in relevant else []
         if share.status == "migrating" and mark and mark.cancelled_at:
             # Of a share nothing else shows a cancel: share/manager.py, migration_cancel.
-            states += ["migration_cancel_in_progress"] if mark.copy in copies_made else []
+            shown += ["migration_cancel_in_progress"] if mark.copy in copies_made else []
         hosts = [share.host, *places.get(share.id, [])]
         found += [
             Work(
@@ -133,7 +133,7 @@ def works(
                 _backends(hosts),
                 len(places.get(share.id, [])) or 1,
             )
-            for state in dict.fromkeys(states)
+            for state in dict.fromkeys(shown)
         ]
     for instance in instances:
         step = _REPLICA_STEPS.get(instance.status)
