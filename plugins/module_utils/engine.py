@@ -1087,10 +1087,11 @@ def _too_many(failures: int, limits: Limits) -> Reason | None:
 
 
 def withholds(
-    action: Action, plan: Sequence[Migration], memory: Memory, limits: Limits, now: float
+    action: Action, group: Sequence[Migration], memory: Memory, limits: Limits, now: float
 ) -> str | None:
     """Why an action that was decided must not be sent any more, None if it may.
 
+    ``group`` is what of the plan is cut over with it, itself too; empty if it goes for itself.
     Between decision and sending others were sent, which takes time and may fail: the window may
     have closed, the failures may be too many, and one of its cutover group may be left behind.
     """
@@ -1101,10 +1102,8 @@ def withholds(
     closing = action.verb == COMPLETE and limits.window is not None
     if closing and _window_hold(limits, now, _expected(memory.tracks, limits)):
         return "the cutover window has closed, or is about to"
-    group = action.migration.group
     if action.verb == COMPLETE and group:
-        members = [one for one in plan if one.group == group]
-        hold = _Groups(members, memory.tracks, limits).hold(action.migration)
+        hold = _Groups(group, memory.tracks, limits).hold(action.migration)
         return hold.message if hold else None
     return None
 

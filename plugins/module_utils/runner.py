@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -194,6 +195,10 @@ class Runner:
         self._planned = {one.id: one for one in self.plan}
         self._servers = {one.id for one in self.plan if one.kind == SHARE_SERVER}
         self._replicas = {one.id: one for one in self.plan if one.kind == SHARE_REPLICA}
+        self._groups: dict[str, list[Migration]] = defaultdict(list)
+        for one in self.plan:
+            if one.group:
+                self._groups[one.group].append(one)
         self._polls = 0
         self._samples = 0
         self._sampled_at = -math.inf
@@ -482,10 +487,11 @@ class Runner:
     def _ready(self, action: Action, refuses: Callable[[Observation], str | None]) -> bool:
         """Look once more right before something is sent, and tell the engine if it must not be."""
         self._before = self._look(action)
+        group = self._groups.get(action.migration.group, [])
         if (
             self._before is None
             or refuses(self._before)
-            or withholds(action, self.plan, self.memory, self.limits, self.cloud.now())
+            or withholds(action, group, self.memory, self.limits, self.cloud.now())
         ):
             self._tell(action, OUTDATED)
             return False

@@ -618,7 +618,7 @@ def test_a_failure_in_the_middle_of_a_poll_withholds_the_rest_of_it():
     loop = story(2, goal=COPIED, max_failures=1)
     first, second = loop.poll().actions
     loop.memory = engine.after(loop.memory, first, REFUSED, loop.manila.now, "413: no quota")
-    assert engine.withholds(second, loop.plan, loop.memory, loop.limits, loop.manila.now)
+    assert engine.withholds(second, (), loop.memory, loop.limits, loop.manila.now)
     loop.perform(second)
     assert sent(loop) == []
 
