@@ -31,7 +31,7 @@ molecule: ## the roles' scenarios
 faults: ## all faults on the sandbox, the results into docs/faults.md: `tools/faults -k NAME` for some
 	@tools/faults
 
-fuzz: ## a million histories of the engine on a Manila that misbehaves: `tools/fuzz 100` for ten
+fuzz: ## 100,000 histories of the runner on a Manila that misbehaves: `tools/fuzz 200` for a million
 	@tools/fuzz
 
 matrix: ## each supported ansible-core and Python: `tools/matrix 3.13/2.21` for one

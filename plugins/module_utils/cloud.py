@@ -38,6 +38,7 @@ from ansible_collections.manila.migration.plugins.module_utils.records import (
     AccessRule,
     Capacity,
     Compatibility,
+    CopyMark,
     Facts,
     Instance,
     Lock,
@@ -546,7 +547,7 @@ class Cloud:
             unapplied=_unapplied(rules),
             snapshots={snapshot.id: snapshot.status for snapshot in snapshots},
             exports=_paths(exports),
-            interrupted=seen.interrupted,
+            copy_mark=seen.copy_mark,
         )
 
     def unapplied_rules(self, share_id: str) -> frozenset[tuple[str, str]]:
@@ -779,14 +780,11 @@ class Cloud:
             if refused.status_code != 404:
                 raise
 
-    def record_interruption(self, share_id: str, copy_id: str) -> None:
-        """Write down that a copy, an instance or a share server, was interrupted.
+    def mark_copy(self, share_id: str, mark: CopyMark) -> None:
+        """Write down that a copy must never be completed.  Raises Refused or Unknown."""
+        self._act(lambda: self._client.shares.set_metadata(share_id, {INTERRUPTED: str(mark)}))
 
-        Raises Refused or Unknown.
-        """
-        self._act(lambda: self._client.shares.set_metadata(share_id, {INTERRUPTED: copy_id}))
-
-    def forget_interruption(self, share_id: str) -> None:
+    def unmark_copy(self, share_id: str) -> None:
         """Take that away again.  Raises Refused or Unknown."""
         self._forget(share_id, INTERRUPTED)
 

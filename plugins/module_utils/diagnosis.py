@@ -15,12 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.manila.migration.plugins.module_utils.records import CopyMark
 from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 CODES: dict[str, str] = {
     "nothing": "Nothing migrates, and nothing is left of an earlier migration.",
     "running": "The migration goes on.",
     "copied": "The first phase is done, the migration waits for its cutover.",
+    "cancelling": "The migration is being cancelled; it may show as copied until that is over.",
     "service_down": "A service that has to act is down; nothing can be done before it is back.",
     "backup": "The Data Service writes or restores a backup of the share, or did: no migration.",
     "replica": "A replica of the share is moved, or was: that is not repaired here.",
@@ -43,7 +45,7 @@ CODES: dict[str, str] = {
 }
 """Every code that a diagnosis may have, with its meaning."""
 
-WELL = frozenset({"nothing", "running", "copied", "service_down"})
+WELL = frozenset({"nothing", "running", "copied", "cancelling", "service_down"})
 """Diagnoses of what needs no repair."""
 
 # What a step does, and to what.
@@ -139,6 +141,39 @@ class Diagnosis:
             "safe": self.safe,
             "requires": self.requires,
         }
+
+
+def diagnose_resting_copy(
+    mark: CopyMark | None, copy_id: str, now: float, driver_timeout: float
+) -> Diagnosis:
+    """What a migration is at that Manila shows as copied; ``mark`` is that of its metadata.
+
+    ``driver_timeout`` is for how many seconds a driver may be at a cancel.
+
+    Of a share Manila shows nothing of a cancel until the driver is done (share/manager.py,
+    migration_cancel): only the mark tells that it must not be cut over.
+    """
+    if mark is None or mark.copy != copy_id:
+        return Diagnosis("copied", "It is copied, and waits for its cutover or a cancel.")
+    if not mark.cancelled_at:
+        return Diagnosis(
+            "cancelling",
+            "It shows as copied, and must never be cut over: its copy was interrupted, and a cancel "
+            "is on its way. If this lasts, cancel it again.",
+        )
+    if mark.is_cancelled_within(driver_timeout, now):
+        return Diagnosis(
+            "cancelling",
+            f"It is being cancelled since {mark.cancelled_at}. It shows as copied until the driver is "
+            f"done, which may take up to {driver_timeout:.0f} s (driver_timeout).",
+        )
+    return Diagnosis(
+        "cancel_failed",
+        f"Its cancelling was begun at {mark.cancelled_at} and has not ended, so it must never be cut "
+        "over. The reason is in the log of the manila-share that should have cancelled it. Cancel it "
+        "again: share_migration, share_server_migration or evacuation with state: cancelled.",
+        safe=False,
+    )
 
 
 def _words(resource: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Facts,
     Options,
     Reason,
@@ -46,6 +47,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     FAILED,
     HOST,
     IDLE,
+    LONGEST_CANCEL_SECONDS,
     MARKED,
     MIGRATING,
     MOVED,
@@ -85,6 +87,10 @@ REFUSED = "refused"
 UNKNOWN = "unknown"
 OUTDATED = "outdated"
 """The runner looked again, found another situation, and sent nothing."""
+HINDERED = "hindered"
+"""What must come before it has not happened yet: it was not sent, and is tried again."""
+BARRED = "barred"
+"""What must come before it was refused: it was not sent, and will not be."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +195,12 @@ class Track:
     """An error or a cancel interrupted the copy: it must never be completed."""
     recorded: bool = False
     """Of a share server: that is written down in the metadata of one of its shares."""
+    copy_mark: CopyMark | None = None
+    """What is written down of the copy that is made now; of a share server as far as it was read."""
+    listed_mark: CopyMark | None = None
+    """What the metadata said when they were last read, of whichever copy."""
+    own_mark: CopyMark | None = None
+    """What this run has written down right before a cancel of its own."""
     refusal: tuple[str, int | None] | None = None
     """What Manila said, and its HTTP status, when a refused start was found begun all the same."""
     leads: bool = False
@@ -348,9 +360,12 @@ def refuses_start(migration: Migration, seen: Observation) -> str | None:
 
 def refuses_complete(migration: Migration, track: Track, seen: Observation) -> str | None:
     """Why this migration must not be completed as it is now, None if it may."""
-    if seen.spoilt or (track.tainted and migration.kind != SHARE_SERVER):
+    mark = seen.spoilt or track.copy_mark
+    if mark and mark.cancelled_at:
+        return f"its cancelling was begun at {mark.cancelled_at} and has not ended: cancel it again"
+    if (mark or track.tainted) and migration.kind != SHARE_SERVER:
         return "an error interrupted its copy, completing could lose data: cancel it and copy again"
-    if track.tainted:
+    if mark or track.tainted:
         return (
             "its cancelling was begun and has not ended, its copy can't be trusted: cancel it again"
         )
@@ -383,6 +398,25 @@ def refuses_cancel(migration: Migration, seen: Observation) -> str | None:
     if not seen.moving or not seen.state.cancel:
         return f"it can't be cancelled: status {seen.status!r}, task state {seen.task_state!r}"
     return _elsewhere(migration, seen)
+
+
+def is_being_cancelled(
+    kind: str, mark: CopyMark | None, own: CopyMark | None, limits: Limits, now: float
+) -> bool:
+    """Whether a cancel that another run has sent may still be carried out.
+
+    ``mark`` is what is written down of the copy, ``own`` what this run has written.  Manila accepts
+    a second cancel, and a complete, as if there was none.  The removal of a replica shows at once,
+    unless the request itself is late.
+    """
+    if mark is None or mark == own:
+        return False
+    return mark.is_cancelled_within(_longest_cancel(kind, limits), now)
+
+
+def _longest_cancel(kind: str, limits: Limits) -> float:
+    """Seconds after which a cancel has failed, or never arrived: no second one is sent before."""
+    return max(limits.patience, LONGEST_CANCEL_SECONDS.get(kind, 0.0))
 
 
 def _elsewhere(migration: Migration, seen: Observation) -> str | None:
@@ -498,7 +532,7 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         track,
         seen=True,
         met_at=track.met_at if track.met_at is not None else now,
-        look=False,
+        look=_has_new_mark(seen, track),
         want=None,
         phase=phase,
         since=since,
@@ -509,11 +543,33 @@ def _note(migration: Migration, seen: Observation, now: float, track: Track) -> 
         origin=origin,
         successor=seen.successor or track.successor,
         leads=seen.leads,
-        tainted=track.tainted or (seen.moving and (seen.task_state in _INTERRUPTED or seen.spoilt)),
+        tainted=track.tainted or (seen.moving and seen.task_state in _INTERRUPTED),
+        copy_mark=_copy_mark(seen, track),
+        listed_mark=seen.copy_mark,
+        held=track.held if phase == track.phase else None,
         started_at=started_at,
         copied_at=copied_at,
         completed_at=completed_at,
     )
+
+
+def _has_new_mark(seen: Observation, track: Track) -> bool:
+    """Whether the list shows a mark of which only a look can say whether it is of this copy."""
+    if seen.instances is not None or seen.copy_mark is None:
+        return False
+    return track.ours and seen.copy_mark != track.listed_mark
+
+
+def _copy_mark(seen: Observation, track: Track) -> CopyMark | None:
+    """What is known to be written down of the copy that is made now."""
+    mark = track.copy_mark
+    if not seen.moving:
+        return None
+    if seen.kind == SHARE_SERVER:
+        return mark if mark and mark.copy == seen.successor else None
+    if seen.instances is None:
+        return mark if seen.copy_mark else None
+    return seen.spoilt
 
 
 _INTERRUPTED = frozenset({"data_copying_error", "migration_cancel_in_progress"})
@@ -555,7 +611,9 @@ def _advance_migrating(
         return _fail(track, f"{migration.label} is left alone: {elsewhere}.")
     if track.phase == CANCELLING:
         since = max(_else(track.since, now), _else(track.met_at, now))
-        if now - since >= limits.patience:
+        # Of a share only manila-share cleans up in such a state, of a server a driver works.
+        slow = migration.kind == SHARE_SERVER
+        if now - since >= (_longest_cancel(migration.kind, limits) if slow else limits.patience):
             return _fail(
                 track,
                 f"{migration.label} has been in {seen.task_state!r} for {now - since:.0f} s: a "
@@ -566,6 +624,9 @@ def _advance_migrating(
         return _advance_promoted(migration, seen, limits, now, replace(track, ours=True))
     if limits.goal == CANCELLED:
         return _advance_cancelling(migration, seen, limits, now, replace(track, ours=True))
+    begun = track.phase in (COPYING, COPIED) and COMPLETE not in track.sent
+    if begun and is_being_cancelled(migration.kind, track.copy_mark, None, limits, now):
+        return track
     if track.refusal and seen.task_state == "migration_starting":
         if now - _else(track.since, now) < limits.patience:
             return replace(track, look=True)  # unless somebody else was faster, and this is theirs
@@ -583,7 +644,7 @@ def _advance_migrating(
         track = replace(track, ours=True)
     if track.phase != COPIED:
         return _in_time(migration, limits, now, track)
-    if limits.goal == COPIED and not track.tainted:
+    if limits.goal == COPIED and not (track.tainted or track.copy_mark):
         if seen.instances is None:
             return replace(track, look=True)  # where to, before it is said to be done
         return replace(track, outcome=REACHED)
@@ -655,11 +716,16 @@ def _advance_cancelling(
     if not seen.state.cancel:
         return track
     if CANCEL not in track.sent:
+        mark, own = track.copy_mark, track.own_mark
+        if is_being_cancelled(migration.kind, mark, own, limits, now):
+            return track
+        if track.held and now - track.held[1] >= limits.patience:
+            return _fail(track, f"{migration.label} is not cancelled: {track.held[0]}.")
         return replace(track, want=CANCEL)
     # A copying manila-data looks for a cancel between two files: that may take hours.  A driver
     # that can't cancel says so in a log only, and nothing changes (share/manager.py).
     taken = track.sent[CANCEL] == ACCEPTED and track.phase == COPYING
-    if taken or now - track.sent_at[CANCEL] < limits.patience:
+    if taken or now - track.sent_at[CANCEL] < _longest_cancel(migration.kind, limits):
         return track
     return _fail(
         track,
@@ -761,6 +827,8 @@ def _advance_resting(
         return replace(track, look=True)
     if refusal:
         return _fail(track, f"{migration.label} is not started: {refusal}.")
+    if track.held and now - track.held[1] >= limits.patience:
+        return _fail(track, f"{migration.label} is not started: {track.held[0]}.")
     return replace(track, want=START)
 
 
@@ -1017,11 +1085,14 @@ def _too_many(failures: int, limits: Limits) -> Reason | None:
     )
 
 
-def withholds(action: Action, memory: Memory, limits: Limits, now: float) -> str | None:
+def withholds(
+    action: Action, group: Sequence[Migration], memory: Memory, limits: Limits, now: float
+) -> str | None:
     """Why an action that was decided must not be sent any more, None if it may.
 
+    ``group`` is what of the plan is cut over with it, itself too; empty if it goes for itself.
     Between decision and sending others were sent, which takes time and may fail: the window may
-    have closed and the failures may be too many by now.
+    have closed, the failures may be too many, and one of its cutover group may be left behind.
     """
     if action.verb not in (START, COMPLETE):
         return None
@@ -1030,6 +1101,9 @@ def withholds(action: Action, memory: Memory, limits: Limits, now: float) -> str
     closing = action.verb == COMPLETE and limits.window is not None
     if closing and _window_hold(limits, now, _expected(memory.tracks, limits)):
         return "the cutover window has closed, or is about to"
+    if action.verb == COMPLETE and group:
+        hold = _Groups(group, memory.tracks, limits).hold(action.migration)
+        return hold.message if hold else None
     return None
 
 
@@ -1162,7 +1236,7 @@ def _must_record(
     if migration.kind == SHARE_REPLICA or seen is None or seen.instances is None:
         return False
     if seen.resting:
-        return (bool(seen.interrupted) or track.recorded) and seen.copies == 1
+        return (seen.copy_mark is not None or track.recorded) and seen.copies == 1
     before = memory.track(migration)
     due = track.tainted and (before.tainted or not before.seen)
     if migration.kind == SHARE_SERVER:
@@ -1241,7 +1315,8 @@ WAITING: dict[str, Wait] = {
     "snapshots": Wait(
         True,
         "Its new replica is in sync and lacks snapshots that Manila is still "
-        "making: a promotion would put these in error.",
+        "making: a promotion would put these in error. Or the snapshots that the "
+        "plan gives up are being deleted.",
     ),
     "driver": Wait(True, "The driver is copying."),
     "copy": Wait(True, "Manila, or the Data Service, is copying."),
@@ -1250,10 +1325,16 @@ WAITING: dict[str, Wait] = {
         True,
         "It is over, and not yet as it should be; two minutes are given to that.",
     ),
-    "cancelling": Wait(True, "Manila is cancelling."),
+    "cancelling": Wait(
+        True,
+        "It is being cancelled, by this run or another one. Manila may show it as "
+        "copied until the driver is done.",
+    ),
     "answer": Wait(
         True,
-        "The answer to its start or its cutover got lost; Manila may carry it out later.",
+        "The answer to its start or its cutover got lost; Manila may carry it out "
+        "later. Or that to a request that comes first, such as the deletion of a "
+        "snapshot: it is asked for again.",
     ),
     "unclear": Wait(
         True,
@@ -1393,6 +1474,13 @@ def _running_reason(migration: Migration, track: Track, reading: Reading) -> Rea
         return Reason("answer", "the answer to its start was lost; Manila may carry it out later")
     if track.phase == COPIED and track.sent.get(COMPLETE) == UNKNOWN:
         return Reason("answer", "the answer to its cutover was lost; it is not asked for twice")
+    mark = track.copy_mark
+    if mark and mark.cancelled_at and CANCEL not in track.sent and COMPLETE not in track.sent:
+        return Reason(
+            "cancelling",
+            f"it is being cancelled since {mark.cancelled_at}, which a driver may take an hour for "
+            f"(task state {track.task_state!r})",
+        )
     if CANCEL in track.sent or track.phase == CANCELLING:
         return Reason("cancelling", f"Manila is cancelling it (task state {track.task_state!r})")
     if COMPLETE in track.sent or track.phase == COMPLETING:
@@ -1456,7 +1544,11 @@ def after(
     found: Facts | None = None,
     patience: float = 600.0,
 ) -> Memory:
-    """The memory after an action: ``outcome`` is ACCEPTED, REFUSED, UNKNOWN or OUTDATED."""
+    """The memory after an action.
+
+    ``outcome`` is ACCEPTED, REFUSED or UNKNOWN, the answer to the action's own request, or
+    OUTDATED, HINDERED or BARRED where that was not sent.
+    """
     track = memory.tracks[action.migration.id]
     label = action.migration.label
     track = replace(track, want=None, waiting_for=None)
@@ -1464,9 +1556,16 @@ def after(
         track = replace(track, look=True)
         if message and action.verb == START and action.migration.kind == SHARE_SERVER:
             track = replace(track, refusal=(message, status_code))
-        if message and action.verb == COMPLETE:
-            held = track.held or (message, now)
-            track = _waits(replace(track, held=held), Reason("snapshots", message), held[1])
+        elif message:
+            # Something comes first that takes its time, and it is on its way.
+            track = _waits(replace(track, held=None), Reason("snapshots", message), now)
+    elif outcome == HINDERED:
+        held = track.held or (message, now)
+        code = "snapshots" if action.verb == COMPLETE else "answer"
+        track = _waits(replace(track, look=True, held=held), Reason(code, message), held[1])
+    elif outcome == BARRED:
+        track = _fail(track, f"{label} is not {_DONE[action.verb]}: {message}.")
+        track = replace(track, status_code=status_code)
     elif action.verb == VERIFY:
         moved = track.phase == COMPLETED
         track = replace(track, look=True)
@@ -1512,6 +1611,8 @@ def after(
     return replace(memory, tracks=tracks, failures=memory.failures + failed)
 
 
+_DONE = {START: "started", COMPLETE: "cut over", REMOVE: "removed", CANCEL: "cancelled"}
+
 _CANCELLED = "was cancelled and stays where it was"
 
 _STAYS = {PROMOTED: "is served from its destination, and its replica at the source was kept"}
@@ -1536,7 +1637,9 @@ def faults(migration: Migration, track: Track, found: Facts) -> list[str]:
 def differences(
     migration: Migration, before: Facts | None, found: Facts, destination: str | None
 ) -> list[str]:
-    """What is not as it should be after a cutover, each as half a sentence: docs/design.md, invariant 7.
+    """What is not as it should be after a cutover, each as half a sentence.
+
+    This is invariant 7 of docs/design.md.
 
     ``before`` is None where somebody else completed it: then only what must hold in any case is
     checked.
@@ -1632,7 +1735,7 @@ def describe(
         seen.id, seen.host, seen.destination, seen.name, seen.size_gb, kind=seen.kind
     )
     track = _note(migration, seen, now, Track())
-    if track.phase == COPIED:
+    if track.phase == COPIED and not (track.copy_mark and track.copy_mark.cancelled_at):
         track = _waits(track, _NOBODY[COMPLETE], now)
     elif track.phase in MIGRATING | {STUCK}:
         reason = _running_reason(migration, track, Reading(services=services))

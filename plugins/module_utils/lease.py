@@ -21,7 +21,8 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud, CloudError
+from ansible_collections.manila.migration.plugins.module_utils.cloud import CloudError
+from ansible_collections.manila.migration.plugins.module_utils.manila_api import ManilaApi
 from ansible_collections.manila.migration.plugins.module_utils.records import Service
 
 PREFIX = "manila.migration: "
@@ -79,7 +80,11 @@ class Lease:
     """
 
     def __init__(
-        self, cloud: Cloud, backends: Iterable[str], period: float, sleep: Callable[[float], None]
+        self,
+        cloud: ManilaApi,
+        backends: Iterable[str],
+        period: float,
+        sleep: Callable[[float], None],
     ) -> None:
         self._cloud = cloud
         self._backends = sorted(set(backends))

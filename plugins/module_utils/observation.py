@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
-    INTERRUPTED,
+    CopyMark,
     Instance,
     Mark,
     Share,
@@ -72,7 +72,7 @@ def observe_share(share: Share, instances: Sequence[Instance] | None) -> Observa
         access_rules_status=share.access_rules_status,
         changed_at=changed,
         started_at=started,
-        interrupted=share.metadata.get(INTERRUPTED, ""),
+        copy_mark=CopyMark.of(share.metadata),
     )
 
 
@@ -191,6 +191,7 @@ def observe_replica(
         share_network_id=here[0].share_network_id if here else share.share_network_id,
         changed_at=_latest(one.updated_at or one.created_at for one in here),
         leads=any(one.replica_state == ACTIVE for one in here),
+        copy_mark=CopyMark.of(share.metadata),
         obstacle=_occupied(instances, to) or _obstacle(share, instances),
     )
 
@@ -232,6 +233,7 @@ def _replicating(
         changed_at=_latest(one.updated_at or one.created_at for one in (old, new)),
         started_at=epoch(new.created_at),
         leads=old.replica_state == ACTIVE,
+        copy_mark=CopyMark.of(share.metadata),
         obstacle=_obstacle(share, [one for one in instances if one not in made]),
     )
 

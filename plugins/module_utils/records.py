@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Union
 
 from ansible_collections.manila.migration.plugins.module_utils.wording import readable
@@ -50,8 +51,49 @@ LISTED = {"manila_migration": "replica"}
 
 
 INTERRUPTED = "manila_migration_interrupted"
-"""The metadata of a share that names the instance, or the share server, whose copy was interrupted:
-whatever its task state will say, it must not be completed."""
+"""The metadata of a share that names a copy that must never be completed, whatever its task state
+will say: see CopyMark."""
+
+
+@dataclass(frozen=True)
+class CopyMark:
+    """What INTERRUPTED says: a copy was interrupted, or its cancel was about to be sent.
+
+    ``copy`` is the ID of the share instance, share server or replica that the migration has made:
+    for a later copy the mark is void.  ``cancelled_at`` is when the cancel was sent (ISO 8601,
+    UTC), empty if the copy was interrupted.
+    """
+
+    copy: str
+    cancelled_at: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.copy} cancelled at {self.cancelled_at}" if self.cancelled_at else self.copy
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, str]) -> CopyMark | None:
+        """The mark among the metadata of a share; None if there is none.
+
+        Tenants may write metadata, too: what is no time is left out.
+        """
+        copy, _sign, cancelled_at = metadata.get(INTERRUPTED, "").partition(" cancelled at ")
+        mark = cls(copy, cancelled_at)
+        return (mark if mark._cancelled() is not None else cls(copy)) if copy else None
+
+    def _cancelled(self) -> float | None:
+        try:
+            sent = datetime.strptime(self.cancelled_at, "%Y-%m-%dT%H:%M:%SZ")
+        except ValueError:
+            return None
+        return sent.replace(tzinfo=timezone.utc).timestamp()
+
+    def is_cancelled_within(self, seconds: float, now: float) -> bool:
+        """Whether a cancel was sent so many seconds before ``now`` at most (since the epoch).
+
+        A time far ahead of the clock doesn't count: it is none of ours.
+        """
+        sent = self._cancelled()
+        return sent is not None and abs(now - sent) < seconds
 
 
 @dataclass(frozen=True)
@@ -318,14 +360,15 @@ class Facts:
     """Access rules that are not in force as they are listed, each with its state."""
     name: str = ""
     members: Mapping[str, Facts] = field(default_factory=dict)
-    interrupted: str = ""
-    """What its metadata say of an interrupted copy."""
+    copy_mark: CopyMark | None = None
+    """Which copy of it must never be completed, as its metadata say."""
     active: bool = True
     """False of a replica that the share is not served from: it may have no export locations."""
 
-    def spoils(self, copy: str | None) -> bool:
-        """Whether the copy with this ID was interrupted, as one of the shares tells."""
-        return bool(copy) and any(one.interrupted == copy for one in (self, *self.members.values()))
+    def mark_of(self, copy: str | None) -> CopyMark | None:
+        """What one of the shares says of the copy with this ID; None if nothing."""
+        marks = (one.copy_mark for one in (self, *self.members.values()))
+        return next((mark for mark in marks if mark and mark.copy == copy), None)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Instance,
     Reason,
     Service,
@@ -118,21 +119,26 @@ def works(
     places: dict[str, list[str]] = {}
     for instance in instances:
         places.setdefault(instance.share_id, []).append(instance.host)
+    copies_made = {instance.id for instance in instances}
     found = []
     for share in shares:
-        if share.task_state not in relevant:
-            continue
+        mark = CopyMark.of(share.metadata)
+        shown = [share.task_state] if share.task_state in relevant else []
+        if share.status == "migrating" and mark and mark.cancelled_at:
+            # Of a share nothing else shows a cancel: share/manager.py, migration_cancel.
+            shown += ["migration_cancel_in_progress"] if mark.copy in copies_made else []
         hosts = [share.host, *places.get(share.id, [])]
-        found.append(
+        found += [
             Work(
                 f"share {readable(share.name or share.id)}"
                 + (f" ({share.id})" if share.name else ""),
                 share.status,
-                share.task_state or "",
+                state or "",
                 _backends(hosts),
                 len(places.get(share.id, [])) or 1,
             )
-        )
+            for state in dict.fromkeys(shown)
+        ]
     for instance in instances:
         step = _REPLICA_STEPS.get(instance.status)
         if instance.replica_state is not None and step:

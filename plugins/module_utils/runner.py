@@ -8,24 +8,27 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     DATA,
     SCHEDULER,
     SHARE_MANAGER,
-    Cloud,
     CloudError,
     Refused,
     Unknown,
 )
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     ACCEPTED,
+    BARRED,
     CANCEL,
     COMPLETE,
+    HINDERED,
     OUTDATED,
     RECORD,
     REFUSED,
@@ -45,6 +48,7 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     decide,
     faults,
     hinders_cutover,
+    is_being_cancelled,
     looks,
     refuses_cancel,
     refuses_complete,
@@ -54,13 +58,16 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     withholds,
 )
 from ansible_collections.manila.migration.plugins.module_utils.lease import Lease
+from ansible_collections.manila.migration.plugins.module_utils.manila_api import ManilaApi
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     observe_replica,
     observe_server,
     observe_servers,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     MARK,
+    CopyMark,
     Facts,
     Mark,
     Reason,
@@ -115,14 +122,35 @@ def _same(before: Memory, after: Memory) -> bool:
 
 
 def _informed(track: Track, before: Facts) -> Track:
-    """What is known right before a cutover, another run's word of an interrupted copy included."""
-    return replace(
-        track, facts_before=before, tainted=track.tainted or before.spoils(track.successor)
-    )
+    """What is known right before a cutover, another run's word of a copy included.
+
+    Share servers have no metadata: what is written down of theirs, only their shares tell.
+    """
+    mark = before.mark_of(track.successor) if track.successor else track.copy_mark
+    return replace(track, facts_before=before, copy_mark=mark)
+
+
+def _copy_id(seen: Observation) -> str | None:
+    """The ID of the copy that a migration makes, None if there is none, or if it is unclear which."""
+    if seen.kind == SHARE_SERVER:
+        return seen.successor if seen.moving else None
+    return seen.copy.id if seen.copy else None
 
 
 class Abandoned(Exception):
     """Whoever watched this run is gone: nothing more may be sent."""
+
+
+class _Unprepared(Exception):
+    """A request that must come before an action failed: the action itself was not sent.
+
+    ``outcome`` is what the engine is told: HINDERED or BARRED.
+    """
+
+    def __init__(self, outcome: str, message: str, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.status_code = status_code
 
 
 class Runner:
@@ -136,7 +164,7 @@ class Runner:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: ManilaApi,
         plan: Sequence[Migration],
         limits: Limits,
         *,
@@ -167,6 +195,10 @@ class Runner:
         self._planned = {one.id: one for one in self.plan}
         self._servers = {one.id for one in self.plan if one.kind == SHARE_SERVER}
         self._replicas = {one.id: one for one in self.plan if one.kind == SHARE_REPLICA}
+        self._groups: dict[str, list[Migration]] = defaultdict(list)
+        for one in self.plan:
+            if one.group:
+                self._groups[one.group].append(one)
         self._polls = 0
         self._samples = 0
         self._sampled_at = -math.inf
@@ -187,14 +219,21 @@ class Runner:
         for migration in self.plan:
             track = self.track(migration)
             if track.phase == COPIED and track.facts_before is None:
-                track = replace(track, facts_before=self._facts(migration))
-                tracks = {**self.memory.tracks, migration.id: track}
-                self.memory = replace(self.memory, tracks=tracks)
+                self._remember(migration, _informed(track, self._facts(migration)))
+
+    def _remember(self, migration: Migration, track: Track) -> None:
+        self.memory = replace(self.memory, tracks={**self.memory.tracks, migration.id: track})
 
     def preview(self) -> Decision:
         """Read and decide, and do nothing: what there is to do, and what everything waits for."""
-        limits = replace(self.limits, rehearsal=True, grace=0)
-        decision = self._poll(limits)
+        return self.decide_next(replace(self.limits, rehearsal=True, grace=0))
+
+    def decide_next(self, limits: Limits | None = None, deadline: float = math.inf) -> Decision:
+        """Read the cloud and decide, under other limits if need be; sends nothing.
+
+        Waits for a cloud that doesn't answer, until ``deadline`` at most.  Raises CloudError.
+        """
+        decision = self._poll(limits or self.limits, deadline)
         self.memory = decision.memory
         return decision
 
@@ -219,14 +258,14 @@ class Runner:
         deadline = moved_at + self.timeout
         while True:
             begun = self.cloud.now()
-            decision = self._poll(self.limits, deadline)
-            still = not decision.actions and _same(self.memory, decision.memory)
-            self.memory = decision.memory
+            before = self.memory
+            decision = self.decide_next(deadline=deadline)
+            still = not decision.actions and _same(before, decision.memory)
             last = self.cloud.now() >= deadline
             for action in decision.actions:
                 # At the deadline one more look is taken and nothing new is begun.
                 if not last or action.verb == VERIFY:
-                    self._perform(action)
+                    self.perform(action)
             if self._report:
                 self._report(self)
             if decision.finished or self._all_settled() or not (wait or self._cutting_over()):
@@ -264,7 +303,7 @@ class Runner:
 
     # -- reading -----------------------------------------------------------------------------
 
-    def _poll(self, limits: Limits, deadline: float = math.inf) -> Decision:
+    def _poll(self, limits: Limits, deadline: float) -> Decision:
         """One reading and what follows from it.  A cloud that doesn't answer is waited for."""
         begun = self.cloud.now()
         while True:
@@ -348,7 +387,11 @@ class Runner:
 
     # -- acting ------------------------------------------------------------------------------
 
-    def _perform(self, action: Action) -> None:
+    def perform(self, action: Action) -> None:
+        """Send one action that was decided, if the last look still allows it, and note the answer.
+
+        Raises Abandoned, out of ``guard``, right before anything is sent.
+        """
         perform = {
             START: self._start,
             COMPLETE: self._complete,
@@ -361,6 +404,8 @@ class Runner:
             return
         try:
             perform[action.verb](action)
+        except _Unprepared as failed:
+            self._tell(action, failed.outcome, str(failed), failed.status_code)
         except Unknown as unknown:
             self.changed = True
             self._tell(action, UNKNOWN, str(unknown))
@@ -372,6 +417,27 @@ class Runner:
         except CloudError:
             # One of the looks before the sending failed: nothing was sent, look again.
             self._tell(action, OUTDATED)
+
+    def _prepare(self, deed: str, send: Callable[[], None]) -> None:
+        """Send a request that comes before an action's own: its answer is never the action's.
+
+        ``deed`` names it in messages, as in "Manila refused to ``deed``".  A lost answer is no
+        matter: what was asked for is looked for, and asked for again.  Raises _Unprepared.
+        """
+        if self._guard:
+            self._guard()
+        try:
+            send()
+        except Refused as refused:
+            message = f"Manila refused to {deed}: {refused}"
+            # What is gone is another situation: the next look tells.
+            outcome = HINDERED if refused.status_code == 404 else BARRED
+            raise _Unprepared(outcome, message, refused.status_code) from None
+        except CloudError as error:
+            self.changed = True
+            message = f"the answer to the request to {deed} was lost: {error}"
+            raise _Unprepared(HINDERED, message, error.status_code) from None
+        self.changed = True
 
     def _tell(
         self, action: Action, outcome: str, message: str = "", status_code: int | None = None
@@ -421,10 +487,11 @@ class Runner:
     def _ready(self, action: Action, refuses: Callable[[Observation], str | None]) -> bool:
         """Look once more right before something is sent, and tell the engine if it must not be."""
         self._before = self._look(action)
+        group = self._groups.get(action.migration.group, [])
         if (
             self._before is None
             or refuses(self._before)
-            or withholds(action, self.memory, self.limits, self.cloud.now())
+            or withholds(action, group, self.memory, self.limits, self.cloud.now())
         ):
             self._tell(action, OUTDATED)
             return False
@@ -441,33 +508,41 @@ class Runner:
         if migration.kind == SHARE_REPLICA:
             self._start_replica(action, migration.destination)
             return
-        if migration.delete_snapshots and self._delete_snapshots(migration):
-            self._tell(action, OUTDATED)  # and look again until they are gone
+        deleting = self._delete_snapshots(migration) if migration.delete_snapshots else []
+        if deleting:
+            # And look again until they are gone.
+            self._tell(action, OUTDATED, f"its snapshots are being deleted: {', '.join(deleting)}")
             return
         self.cloud.start(migration.kind, migration.id, migration.destination, migration.options)
         self._tell(action, ACCEPTED)
 
-    def _delete_snapshots(self, migration: Migration) -> bool:
-        """Have the snapshots deleted that the plan gives up.  Returns whether any is still there."""
+    def _delete_snapshots(self, migration: Migration) -> list[str]:
+        """Have the snapshots deleted that the plan gives up.  Returns those that are still there.
+
+        Raises _Unprepared.
+        """
         left = [
             one
             for one in self.cloud.snapshots_of(migration.id)
             if one.id in migration.delete_snapshots
         ]
         for one in left:
+            name = one.name or one.id
             if one.status == "error_deleting":
-                raise Refused(f"its snapshot {one.name or one.id} could not be deleted")
+                raise _Unprepared(
+                    BARRED, f"its snapshot {name} could not be deleted (status {one.status!r})"
+                )
             if one.status != "deleting":
-                self.cloud.delete_snapshot(one.id)
-                self.changed = True
-        return bool(left)
+                self._prepare(
+                    f"delete its snapshot {name}", partial(self.cloud.delete_snapshot, one.id)
+                )
+        return sorted(one.name or one.id for one in left)
 
     def _start_replica(self, action: Action, destination: str) -> None:
         """Mark the share, then have a replica made: a run that dies between leaves only the mark."""
         migration = action.migration
-        since = timestamp(self.cloud.now())
-        self.cloud.mark(migration.id, Mark(migration.source, destination, since))
-        self.changed = True
+        mark = Mark(migration.source, destination, timestamp(self.cloud.now()))
+        self._prepare(f"write its metadata {MARK}", partial(self.cloud.mark, migration.id, mark))
         # Who else has looked before the mark was there may have been faster.
         if self._ready(action, lambda seen: refuses_start(migration, seen)):
             network = migration.options.new_share_network_id
@@ -478,16 +553,10 @@ class Runner:
         migration = action.migration
         # Where it stands is looked at again below; the rest can't change while it migrates.
         before = self._facts(migration, self._seen.get(migration.id))
-        self.memory = replace(
-            self.memory,
-            tracks={
-                **self.memory.tracks,
-                migration.id: _informed(self.track(migration), before),
-            },
-        )
+        self._remember(migration, _informed(self.track(migration), before))
         hindrance = hinders_cutover(migration, before)
         if hindrance:
-            self._tell(action, OUTDATED, hindrance)
+            self._tell(action, HINDERED, hindrance)
             return
         # The last look comes right before the sending: a second complete would destroy.
         track = self.track(migration)
@@ -509,34 +578,84 @@ class Runner:
             self._tell(action, ACCEPTED)
 
     def _cancel(self, action: Action) -> None:
+        """Write down that the copy is cancelled, then cancel it.
+
+        Of a share Manila shows nothing of a cancel until it is over: who comes after a kill would
+        complete what is being cancelled.  A kill between the two leaves a copy that nobody
+        completes, and that can be cancelled again.
+        """
         migration = action.migration
         if not self._ready(action, lambda seen: refuses_cancel(migration, seen)):
             return
-        if migration.kind == SHARE_REPLICA:
-            new = self._before.destination if self._before else None
-            self.cloud.delete_replica(self._found_at(new))
-        else:
-            self.cloud.cancel(migration.kind, migration.id)
+        assert self._before
+        carrier, old = self._read_copy_mark(self._before)
+        mark = CopyMark(_copy_id(self._before) or "", timestamp(self.cloud.now()))
+        if old and old.copy != mark.copy:
+            old = None  # of an earlier copy
+        if carrier and mark.copy:
+            track = self.track(migration)
+            own, now = track.own_mark, self.cloud.now()
+            if is_being_cancelled(migration.kind, old, own, self.limits, now):
+                self._remember(migration, replace(track, copy_mark=old))
+                self._tell(action, OUTDATED)
+                return
+            self._remember(migration, replace(track, own_mark=mark))
+            self._prepare(
+                f"write its metadata {INTERRUPTED}", partial(self.cloud.mark_copy, carrier, mark)
+            )
+            # Who else has looked before the mark was there may have been faster.
+            if not self._ready(action, lambda seen: refuses_cancel(migration, seen)):
+                return
+            if self._read_copy_mark(self._before)[1] != mark:
+                self._tell(action, OUTDATED)
+                return
+        try:
+            if migration.kind == SHARE_REPLICA:
+                self.cloud.delete_replica(self._found_at(self._before.destination))
+            else:
+                self.cloud.cancel(migration.kind, migration.id)
+        except Refused as refused:
+            outcome = self._refused(action)
+            if carrier and mark.copy and outcome == REFUSED:
+                with suppress(CloudError):
+                    self._write_copy_mark(carrier, old)
+            self._tell(action, outcome, str(refused), refused.status_code)
+            return
         self._tell(action, ACCEPTED)
+
+    def _read_copy_mark(self, seen: Observation) -> tuple[str | None, CopyMark | None]:
+        """The ID of the share whose metadata tell of copies, and what they say.
+
+        Share servers have no metadata: the first of its shares carries it.  Raises CloudError.
+        """
+        if seen.kind != SHARE_SERVER:
+            return seen.id, seen.copy_mark
+        at = seen.successor if seen.resting and seen.successor else seen.id
+        shares = self.cloud.shares(share_server_id=at)
+        if not shares:
+            return None, None
+        first = min(shares, key=lambda share: share.id)
+        return first.id, CopyMark.of(first.metadata)
+
+    def _write_copy_mark(self, carrier: str, mark: CopyMark | None) -> None:
+        """Write what a share's metadata say of a copy, or take it away.  Raises CloudError."""
+        if self._guard:
+            self._guard()
+        if mark:
+            self.cloud.mark_copy(carrier, mark)
+        else:
+            self.cloud.unmark_copy(carrier)
 
     def _record(self, action: Action) -> None:
         """Write down that the copy was interrupted, or take away what was written of an old one."""
         seen = self._look(action)
-        subject, copy = seen.id if seen else None, seen.copy.id if seen and seen.copy else None
-        if seen and action.migration.kind == SHARE_SERVER:
-            # Share servers have no metadata: the first of its shares carries it.
-            at = seen.successor if seen.resting and seen.successor else seen.id
-            subject = min((one.id for one in self.cloud.shares(share_server_id=at)), default=None)
-            copy = seen.successor if seen.moving else None
-        if seen is None or subject is None or (copy is None and not seen.resting):
+        carrier, old = self._read_copy_mark(seen) if seen else (None, None)
+        copy = _copy_id(seen) if seen else None
+        if seen is None or carrier is None or (copy is None and not seen.resting):
             self._tell(action, OUTDATED)
             return
-        if self._guard:
-            self._guard()
-        if copy:
-            self.cloud.record_interruption(subject, copy)
-        else:
-            self.cloud.forget_interruption(subject)
+        if copy is None or old is None or old.copy != copy:
+            self._write_copy_mark(carrier, CopyMark(copy) if copy else None)
         self._tell(action, ACCEPTED)
 
     def _found_at(self, pool: str | None) -> str:
@@ -552,6 +671,8 @@ class Runner:
         if seen and seen.task_state in (MARKED, MOVED):
             if self._guard:
                 self._guard()
+            if seen.copy_mark:
+                self.cloud.unmark_copy(seen.id)
             self.cloud.unmark(seen.id)
             self.changed = True
 
@@ -575,6 +696,12 @@ class Runner:
                 self._unmark(action)
             except CloudError as error:
                 wrong = [f"its metadata {MARK} could not be removed: {error}"]
+        if not wrong and found:
+            # That of a server is void once its copy is gone; a share's is looked after by RECORD.
+            for share_id, share in found.members.items():
+                if share.copy_mark:
+                    with suppress(CloudError):
+                        self._write_copy_mark(share_id, None)
         self.memory = after(
             self.memory,
             action,

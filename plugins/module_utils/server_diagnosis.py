@@ -24,6 +24,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     SNAPSHOT,
     Diagnosis,
     Step,
+    diagnose_resting_copy,
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     DESTINATION,
@@ -31,6 +32,7 @@ from ansible_collections.manila.migration.plugins.module_utils.observation impor
     observe_server,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Instance,
     Service,
     Share,
@@ -128,7 +130,10 @@ class ServerScene:
 
 
 def diagnose_server(
-    scene: ServerScene, now: float, patience: float, driver_timeout: float = LONGEST_CANCEL_SECONDS
+    scene: ServerScene,
+    now: float,
+    patience: float,
+    driver_timeout: float = LONGEST_CANCEL_SECONDS[SHARE_SERVER],
 ) -> Diagnosis:
     """What is wrong with a share server's migration.
 
@@ -158,7 +163,7 @@ def suspect_servers(servers: Sequence[ShareServer], host: str) -> list[ShareServ
     return list(found.values())
 
 
-_BUSY = frozenset({"running", "copied", "service_down"})
+_BUSY = frozenset({"running", "copied", "cancelling", "service_down"})
 
 
 def _rules_not_restored(scene: ServerScene) -> Diagnosis | None:
@@ -192,7 +197,7 @@ def _diagnose_server(
     if seen.resting and seen.successor:
         return _moved(scene, seen.successor, lasting)
     if source is not None and seen.moving:
-        return _moving(scene, source, age, lasting, driver_timeout)
+        return _moving(scene, source, age, lasting, driver_timeout, now)
     if source is not None and seen.resting:
         return _at_rest(scene, source)
     if source is not None and source.status == "error" and scene.destinations:
@@ -237,7 +242,12 @@ def _moved(scene: ServerScene, successor: str, lasting: bool) -> Diagnosis:
 
 
 def _moving(
-    scene: ServerScene, source: ShareServer, age: float, lasting: bool, driver_timeout: float
+    scene: ServerScene,
+    source: ShareServer,
+    age: float,
+    lasting: bool,
+    driver_timeout: float,
+    now: float,
 ) -> Diagnosis:
     """Manila says that it migrates."""
     state = SERVER_STATES.get(source.task_state or "", State(STUCK))
@@ -265,7 +275,9 @@ def _moving(
             f"The manila-share of {service.host} is down; the migration goes on when it is back.",
         )
     if state.phase == COPIED:
-        return Diagnosis("copied", "It is copied, and waits for its cutover or a cancel.")
+        carrier = min(scene.shares, key=lambda one: one.id, default=None)
+        mark = CopyMark.of(carrier.metadata) if carrier else None
+        return diagnose_resting_copy(mark, copies[0].id if copies else "", now, driver_timeout)
     if source.task_state == "migration_driver_in_progress" or not lasting:
         return Diagnosis("running", f"It has been in {since}.")
     way_back = _cancel(source, "migration_driver_in_progress") if copies else _release(scene)

@@ -34,14 +34,15 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     SNAPSHOT,
     Diagnosis,
     Step,
+    diagnose_resting_copy,
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import (
     epoch,
     observe_replica,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
-    INTERRUPTED,
     AccessRule,
+    CopyMark,
     Instance,
     Mark,
     Service,
@@ -182,7 +183,10 @@ class ShareScene:
 
 
 def diagnose_share(
-    scene: ShareScene, now: float, patience: float, driver_timeout: float = LONGEST_CANCEL_SECONDS
+    scene: ShareScene,
+    now: float,
+    patience: float,
+    driver_timeout: float = LONGEST_CANCEL_SECONDS[SHARE],
 ) -> Diagnosis:
     """What is wrong with a share's migration.
 
@@ -251,7 +255,7 @@ class _View:
     scene: ShareScene
     now: float
     patience: float
-    driver_timeout: float = LONGEST_CANCEL_SECONDS
+    driver_timeout: float = LONGEST_CANCEL_SECONDS[SHARE]
 
     @property
     def age(self) -> float:
@@ -398,12 +402,8 @@ def _moving(view: _View) -> Diagnosis:
     if scene.task_state == "migration_driver_in_progress" and copy.status == _COPY:
         return Diagnosis("running", "Its driver copies.")
     if scene.task_state == "migration_driver_phase1_done" and copy.status == _COPY:
-        # A cancel leaves the task state as it is while the driver is at it: share/manager.py.
-        return Diagnosis(
-            "copied",
-            "It is copied, and waits for its cutover or a cancel; while a driver cancels it, Manila "
-            "shows the same.",
-        )
+        mark = CopyMark.of(scene.share.metadata)
+        return diagnose_resting_copy(mark, copy.id, view.now, view.driver_timeout)
     if scene.task_state == "migration_completing" and copy.status == _COPY:
         return _completing(view, source, copy)
     if scene.task_state in ENDS or scene.task_state is None:
@@ -619,9 +619,10 @@ def _data_copy(view: _View, source: Instance, copy: Instance) -> Diagnosis:
     rules = rules_of_the_migration(scene)
     abandoned = bool(rules) and all(one.state == "active" for one in rules)
     if state == "data_copying_completed":
-        recorded = scene.share.metadata.get(INTERRUPTED) == copy.id
+        mark = CopyMark.of(scene.share.metadata)
+        recorded = mark == CopyMark(copy.id)
         if not abandoned and not recorded:
-            return Diagnosis("copied", "It is copied, and waits for its cutover or a cancel.")
+            return diagnose_resting_copy(mark, copy.id, view.now, view.driver_timeout)
         return _settle(view, *view.managers(source.host, copy.host)) or _interrupted(
             view, copy, [Step(CANCEL, SHARE, scene.share.id)], True
         )

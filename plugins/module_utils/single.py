@@ -112,6 +112,15 @@ class SingleMigrationModule(MigrationModule):
         if track.outcome == FAILED:
             status = {} if track.status_code is None else {"status_code": track.status_code}
             self.refuse(track.error or "It failed.", **status)
+        waiting = track.waiting_for
+        if (
+            not self.check_mode
+            and not track.settled
+            and self.params["state"] == "completed"
+            and waiting is not None
+            and waiting.code == "cancelling"
+        ):
+            self.refuse(f"{migration.label} is not cut over: {waiting.message}.")
         if runner.timed_out:
             percent = "" if track.progress is None else f", {track.progress} % copied"
             self.refuse(

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.manila.migration.plugins.module_utils.records import CopyMark
+
 # Phases: what an operator needs to know, whatever the mechanism.
 IDLE = "idle"
 COPYING = "copying"
@@ -144,19 +146,20 @@ ENDS = frozenset({"migration_success", "migration_error", "migration_cancelled"}
 _LEFT = ENDS | {MARKED, MOVED}
 """What stays of a migration that is over."""
 
-LONGEST_CANCEL_SECONDS = 10800.0
+LONGEST_CANCEL_SECONDS = {SHARE: 3900.0, SHARE_SERVER: 10800.0}
 """Seconds that a driver may need for a cancel, or for a cutover, before it gives up by itself.
 
 Manila waits for a driver without a limit; the drivers have limits of their own.  Of release 23.0.1
 only zfsonlinux, container, netapp and dummy migrate anything, and only NetApp's waits (in
-netapp/dataontap/cluster_mode).  Of a share server it waits three times in a row, each for up to
-3600 s by default: with SVM migrate for the job of the pause, the pause, and the job of the cancel
-(lib_multi_svm.py, _migration_cancel_using_svm_migrate(): netapp_server_migration_state_change_timeout),
-with SVM DR for the transfers, the state of the destination, and the release (data_motion.py,
-cancel_snapmirror_svm(): netapp_snapmirror_quiesce_timeout,
-netapp_server_migration_state_change_timeout, netapp_snapmirror_release_timeout).  Of a share it
-waits once (lib_base.py: netapp_migration_cancel_timeout, netapp_volume_move_cutover_timeout), and
-Manila shows the state from before all the while (share/manager.py, migration_cancel()).
+netapp/dataontap/cluster_mode).  Of a share it waits once for up to 3600 s (lib_base.py:
+netapp_migration_cancel_timeout, netapp_volume_move_cutover_timeout), and Manila shows the state from
+before all the while (share/manager.py, migration_cancel()).  Of a share server it waits three times
+in a row, each for up to 3600 s by default: with SVM migrate for the job of the pause, the pause, and
+the job of the cancel (lib_multi_svm.py, _migration_cancel_using_svm_migrate():
+netapp_server_migration_state_change_timeout), with SVM DR for the transfers, the state of the
+destination, and the release (data_motion.py, cancel_snapmirror_svm():
+netapp_snapmirror_quiesce_timeout, netapp_server_migration_state_change_timeout,
+netapp_snapmirror_release_timeout).  The removal of a replica shows at once.
 """
 
 GOING = frozenset({"inactive", "deleting"})
@@ -200,8 +203,9 @@ class Observation:
     """ID of the share server that takes the place of this one; at rest, that has taken it."""
     leads: bool = False
     """Of a replica: whether the share is served from the one at the source."""
-    interrupted: str = ""
-    """Of a share: the ID of the instance whose copy is known to have been interrupted."""
+    copy_mark: CopyMark | None = None
+    """Which copy must never be completed, as the metadata of a share say; of a share server, whose
+    list says nothing of its shares, always None."""
     obstacle: str | None = None
     """Of a replica: why nothing may be begun, as half a sentence; None where nothing hinders."""
 
@@ -240,11 +244,11 @@ class Observation:
         return others[0] if self.moving and len(others) == 1 else None
 
     @property
-    def spoilt(self) -> bool:
-        """Whether the copy that is made now was interrupted, as somebody has written down."""
-        return bool(self.interrupted) and any(
-            one.id == self.interrupted for one in self.instances or ()
-        )
+    def spoilt(self) -> CopyMark | None:
+        """What is written down of the copy that is made now: then it must never be completed."""
+        mark = self.copy_mark
+        others = (one for one in self.instances or () if one.status != MOVING[self.kind])
+        return mark if mark and any(one.id == mark.copy for one in others) else None
 
     def at(self, host: str | None) -> Place | None:
         """The copy at a pool."""

@@ -229,7 +229,11 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
 )
 from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
 from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
-from ansible_collections.manila.migration.plugins.module_utils.records import is_backend, is_pool
+from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
+    is_backend,
+    is_pool,
+)
 from ansible_collections.manila.migration.plugins.module_utils.server_diagnosis import (
     ServerScene,
     diagnose_server,
@@ -292,7 +296,7 @@ class MigrationRepairModule(MigrationModule):
         "mechanism": {"choices": ["driver", "host"]},
         "access_to": {"type": "list", "elements": "str", "default": []},
         "patience": {"type": "int", "default": 600},
-        "driver_timeout": {"type": "int", "default": int(LONGEST_CANCEL_SECONDS)},
+        "driver_timeout": {"type": "int", "default": int(max(LONGEST_CANCEL_SECONDS.values()))},
         "cancel_again": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 600},
         "poll_interval": {"type": "float", "default": 5},
@@ -418,7 +422,7 @@ class MigrationRepairModule(MigrationModule):
             self.results.update(diagnosis=_as_dict(subject, now), diff=_diff(found, now))
             if now.well and now.code not in _ONGOING:
                 if subject.kind == SHARE:
-                    cloud.forget_interruption(subject.id)
+                    cloud.unmark_copy(subject.id)
                 return
             if now.code not in (*_ONGOING, found.code) and not _worth(now, deadline):
                 if now.safe and now.steps and self._may_take(now):
@@ -523,7 +527,7 @@ def _take(cloud: Cloud, step: Step, subject: Subject) -> None:
     elif step.verb == ALLOW:
         _allow(cloud, step)
     elif step.verb == RECORD:
-        cloud.record_interruption(step.id, step.value or "")
+        cloud.mark_copy(step.id, CopyMark(step.value or ""))
     elif step.verb == RESET_STATUS and (step.kind, subject.kind) == (SNAPSHOT, SHARE):
         # Of a snapshot with two copies Manila would set the status of any one.
         for copy in cloud.snapshot_instances(step.id):

@@ -31,7 +31,8 @@ options:
     description:
       - V(started) brings the share to the end of the first phase, its data copied and the source still in use.
       - V(completed) starts the migration where that is needed, and cuts over.
-      - V(cancelled) ends a migration that is under way; the share stays at its source.
+      - V(cancelled) ends a migration that is under way; the share stays at its source. A driver may need an hour for that, and the
+        share looks copied all the while; until it is over V(completed) is refused, or waited with.
     type: str
     choices: [started, completed, cancelled]
     default: started

@@ -36,7 +36,8 @@ options:
     description:
       - V(started) brings the share server to the end of the first phase, its data copied and the source still in use.
       - V(completed) starts the migration where that is needed, and cuts over. A cutover can't be cancelled.
-      - V(cancelled) ends a migration that is under way; the share server and its shares stay where they are.
+      - V(cancelled) ends a migration that is under way; the share server and its shares stay where they are. A driver may need
+        an hour for that; until it is over V(completed) is refused, or waited with.
     type: str
     choices: [started, completed, cancelled]
     default: started

@@ -125,7 +125,14 @@ def test_cancels(manila: Manila, ansible: Ansible, proxy: Proxy, harm: Harm) -> 
     manila.await_task_state(share, "migration_driver_phase1_done")
     harm(proxy, CANCEL)
     task = migrate(share=share, state="cancelled", timeout=20)
-    assert any(not ansible.tasks(task).last.get("failed") for _try in range(3))
+    failed = ansible.tasks(task).last.get("failed")
+    if failed and "manila_migration_interrupted" in manila.share(share).metadata:
+        # Nobody can know that it never got there: no second one follows by itself.
+        sent = len(proxy.seen(CANCEL))
+        assert ansible.tasks(task).last["failed"]
+        assert len(proxy.seen(CANCEL)) == sent
+        manila.api.shares.delete_metadata(share, ["manila_migration_interrupted"])
+    assert any(not ansible.tasks(task).last.get("failed") for _try in range(2))
     assert_at_source(manila, [share])
     assert proxy.carried(CANCEL) and not proxy.carried(COMPLETE)
 

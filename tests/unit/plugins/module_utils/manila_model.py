@@ -60,6 +60,7 @@ FAULTS: dict[str, str] = {
     "host_complete_fails": "new access rules can't be applied: back to the source",
     "slow_source_delete": "deleting the source takes longer than Manila waits: the host flips twice",
     "driver_cancel_fails": "the driver can't cancel: only a log says so, and nothing changes",
+    "slow_cancel": "the driver takes long to cancel; of a share nothing shows it until the end",
     "answer_lost_done": "the answer is lost, the request was carried out",
     "answer_lost_later": "the answer is lost, the request is carried out minutes later",
     "answer_lost_never": "the answer is lost, and so is the request",
@@ -173,6 +174,10 @@ class Share:
     """What manila-data was told while it copies."""
     completes: list[str] = field(default_factory=list)
     """Who sent a complete that was accepted, in this attempt."""
+    cancels: list[str] = field(default_factory=list)
+    """The same of cancels."""
+    cancelling: bool = False
+    """The driver is at a cancel."""
     interrupted: bool = False
     """A crash interrupted this attempt's copy."""
     recorded: str = ""
@@ -238,6 +243,8 @@ class Server:
     refused: bool = False
     """Manila refused the start after it had written the records: nobody works on it."""
     completes: list[str] = field(default_factory=list)
+    cancels: list[str] = field(default_factory=list)
+    cancelling: bool = False
 
     @property
     def asked_to_complete(self) -> bool:
@@ -489,12 +496,15 @@ class World:
 
     # -- actions -----------------------------------------------------------------------------
 
-    def _call(self, verb: str, subject: str, who: str, act: Callable[[], int]) -> int:
+    def _call(
+        self, verb: str, subject: str, who: str, act: Callable[[], int], late: bool = True
+    ) -> int:
+        """Carry out a request; ``late`` is whether that may happen long after its answer got lost."""
         if who == EVACUATION:
             if self.happens("answer_lost_never"):
                 self.calls.append(Call(self.now, who, verb, subject, None))
                 raise Unknown("connection reset by peer")
-            if self.happens("answer_lost_later"):
+            if late and self.happens("answer_lost_later"):
                 self.calls.append(Call(self.now, who, verb, subject, None))
                 self.at(self._rng.uniform(30, 500), act)
                 raise Unknown("no answer within 60 s")
@@ -515,8 +525,24 @@ class World:
         if self._known_down(backend):
             raise Refused(400, f"Service {backend} is down.")
 
+    def _time_to_cancel(self) -> float:
+        """Seconds; an hour is what drivers allow themselves."""
+        return self._rng.uniform(300, 2700) if self.happens("slow_cancel") else self.pace.step
+
     def _violate(self, what: str, subject: Share | Server | Replicated, who: Iterable[str]) -> None:
         self.violations.append(Violation(what, subject.id, tuple(who)))
+
+    def _note_complete(self, subject: Share | Server, who: str) -> None:
+        if who == EVACUATION in subject.cancels:
+            self._violate("complete of what we had cancelled", subject, [EVACUATION, who])
+        if subject.cancelling:
+            self._violate("complete of what was being cancelled", subject, [who])
+        subject.completes.append(who)
+
+    def _note_cancel(self, subject: Share | Server, who: str) -> None:
+        if subject.cancelling and who == EVACUATION in subject.cancels:
+            self._violate("cancelled while it was being cancelled", subject, [who])
+        subject.cancels.append(who)
 
     def _hand_over(self, share: Share | Member | Replicated) -> None:
         """A share is served from its new place, with all that belongs to it."""
@@ -626,6 +652,23 @@ class ShareServers(World):
             for one in self.servers.values()
         ]
 
+    def members_of(self, server_id: str) -> list[records.Share]:
+        """The shares of a share server."""
+        self.reads += 1
+        members = self.servers[server_id].members if server_id in self.servers else {}
+        return [
+            records.Share(
+                share_id,
+                "",
+                1,
+                one.host,
+                one.status,
+                share_server_id=server_id,
+                metadata={records.INTERRUPTED: one.recorded} if one.recorded else {},
+            )
+            for share_id, one in members.items()
+        ]
+
     def server_facts(self, server_id: str) -> Facts | None:
         """What is checked before and after a cutover, as the door to the cloud collects it."""
         seen = observe_server(server_id, self.share_servers())
@@ -648,7 +691,7 @@ class ShareServers(World):
                     unapplied=one.unapplied,
                     snapshots=dict(one.snapshots),
                     exports=(one.export,),
-                    interrupted=one.recorded,
+                    copy_mark=_copy_mark(one.recorded),
                 )
                 for share_id, one in members.items()
             },
@@ -679,7 +722,7 @@ class ShareServers(World):
         if any(one.status != "available" for one in source.members.values()):
             raise Refused(409, "All shares must be available.")
         source.attempt += 1
-        source.completes = []
+        source.completes, source.cancels = [], []
         source.refused = False
         # Nothing locks the records between these checks and this.
         self._write(source, task_state="migration_starting", status=MOVING)
@@ -701,15 +744,16 @@ class ShareServers(World):
         if source.completes:
             # Nothing stops it: Manila looks only at the task state, which the manager changes.
             self._violate("complete accepted twice", source, [*source.completes, who])
-        source.completes.append(who)
+        self._note_complete(source, who)
         self._push(self.pace.manager, self._mortal(copy.host, self._cut_over_server(source, copy)))
         return 200
 
-    def _cancel_server(self, server_id: str) -> int:
+    def _cancel_server(self, server_id: str, who: str) -> int:
         source = self._server(server_id)
         if source.status != MOVING or source.task_state not in CANCELLABLE:
             raise Refused(400, "Migration of share server cannot be cancelled.")
         copy = self._destination(source)
+        self._note_cancel(source, who)
         self._push(self.pace.manager, self._mortal(copy.host, self._cancel_copy(source, copy)))
         return 202
 
@@ -852,7 +896,9 @@ class ShareServers(World):
         if source.task_state not in CANCELLABLE:
             return
         self._write(source, task_state=CANCELLING)
-        yield self.pace.step
+        source.cancelling = True
+        yield self._time_to_cancel()
+        source.cancelling = False
         if self.happens("server_cancel_fails"):
             return  # only a log says so; and the periodic task goes on
         self._write(copy, task_state="migration_cancelled", status="inactive")
@@ -908,6 +954,10 @@ class ShareServers(World):
         copy = self.leave_server(server_id, destination, DESTINATION)
         self._write(copy, task_state=task_state)
         return copy
+
+
+def _copy_mark(text: str) -> records.CopyMark | None:
+    return records.CopyMark.of({records.INTERRUPTED: text})
 
 
 def _printed(moment: float) -> str:
@@ -1029,15 +1079,22 @@ class Replicas(ShareServers):
 
     def mark(self, share_id: str, mark: Mark, who: str = EVACUATION) -> int:
         """Write the metadata of a migration; a lost answer is no matter."""
-        self._replicated(share_id).metadata = {records.MARK: str(mark), **records.LISTED}
-        self.calls.append(Call(self.now, who, "mark", share_id, 200))
-        return 200
+
+        def write() -> int:
+            self._replicated(share_id).metadata |= {records.MARK: str(mark), **records.LISTED}
+            return 200
+
+        return self._call("mark", share_id, who, write, late=False)
 
     def unmark(self, share_id: str, who: str = EVACUATION) -> int:
         """Remove it."""
-        self._replicated(share_id).metadata.clear()
-        self.calls.append(Call(self.now, who, "unmark", share_id, 200))
-        return 200
+
+        def remove() -> int:
+            for key in (records.MARK, *records.LISTED):
+                self._replicated(share_id).metadata.pop(key, None)
+            return 200
+
+        return self._call("unmark", share_id, who, remove, late=False)
 
     def create_replica(self, share_id: str, pool: str, who: str = EVACUATION) -> int:
         """Have a replica made."""
@@ -1273,7 +1330,7 @@ class Manila(Replicas):
             instances=tuple(Place(one.host, one.status, one.id) for one in copies)
             if instances
             else None,
-            interrupted=share.recorded,
+            copy_mark=_copy_mark(share.recorded),
             share_type_id=share.instance.share_type_id,
             access_rules_status=share.rules_status,
             changed_at=max(one.changed_at for one in copies) if instances else None,
@@ -1283,20 +1340,64 @@ class Manila(Replicas):
             size_gb=share.size_gb,
         )
 
-    def record(self, share_id: str, instance_id: str) -> None:
-        """Write down, or with nothing take away, which copy was interrupted."""
-        self.reads += 1
-        if share_id in self.servers:
-            members = self.servers[share_id].members
-            if members:
-                members[min(members)].recorded = instance_id
-        elif share_id in self.shares:
-            self.shares[share_id].recorded = instance_id
+    def record(self, share_id: str, copy_id: str, who: str = EVACUATION) -> int:
+        """Write down, or with nothing take away, which copy must never be completed."""
+        verb = "record" if copy_id else "forget"
+        return self._call(verb, share_id, who, lambda: self._record(share_id, copy_id), late=False)
 
-    def facts(self, share_id: str) -> Facts:
-        """What is checked before and after a cutover."""
+    def _record(self, share_id: str, copy_id: str) -> int:
+        if share_id in self.replicated:
+            metadata = self.replicated[share_id].metadata
+            metadata[records.INTERRUPTED] = copy_id
+            if not copy_id:
+                del metadata[records.INTERRUPTED]
+            return 200
+        carriers: list[Share | Member] = [
+            server.members[share_id]
+            for server in self.servers.values()
+            if share_id in server.members
+        ]
+        if share_id in self.shares:
+            carriers.append(self.shares[share_id])
+        if not carriers:
+            raise Refused(404, f"Share {share_id} could not be found.")
+        for one in carriers:
+            one.recorded = copy_id
+        return 200
+
+    def snapshots_of(self, share_id: str) -> list[records.Snapshot]:
+        """The snapshots of a share."""
+        self.reads += 1
+        snapshots = self.shares[share_id].snapshots if share_id in self.shares else {}
+        return [records.Snapshot(one, share_id, status) for one, status in snapshots.items()]
+
+    def delete_snapshot(self, snapshot_id: str, who: str = EVACUATION) -> int:
+        """Have a snapshot deleted."""
+        return self._call(
+            "delete_snapshot", snapshot_id, who, lambda: self._delete_snapshot(snapshot_id)
+        )
+
+    def _delete_snapshot(self, snapshot_id: str) -> int:
+        for share in self.shares.values():
+            if snapshot_id in share.snapshots:
+                if share.snapshots[snapshot_id] not in ("available", "error"):
+                    raise Refused(403, "Snapshot status must be available or error.")
+                share.snapshots[snapshot_id] = "deleting"
+                self._push(self.pace.delete, self._remove_snapshot(share, snapshot_id))
+                return 202
+        raise Refused(404, f"Snapshot {snapshot_id} could not be found.")
+
+    @staticmethod
+    def _remove_snapshot(share: Share, snapshot_id: str) -> Flow:
+        share.snapshots.pop(snapshot_id, None)
+        yield from ()
+
+    def facts(self, share_id: str) -> Facts | None:
+        """What is checked before and after a cutover; None where the share doesn't exist."""
         self.reads += 5
-        share = self.shares[share_id]
+        share = self.shares.get(share_id)
+        if share is None:
+            return None
         return Facts(
             host=share.host,
             status=share.status,
@@ -1323,7 +1424,7 @@ class Manila(Replicas):
     def cancel(self, subject: str, who: str = EVACUATION) -> int:
         """Cancel a migration."""
         act = self._cancel_server if self.is_server(subject) else self._cancel
-        return self._call("cancel", subject, who, lambda: act(subject))
+        return self._call("cancel", subject, who, lambda: act(subject, who))
 
     def _share(self, share_id: str) -> Share:
         if share_id not in self.shares:
@@ -1349,7 +1450,7 @@ class Manila(Replicas):
             self._violate("started with two instances", share, [who])
         share.attempt += 1
         share.cancelled = share.interrupted = False
-        share.completes = []
+        share.completes, share.cancels = [], []
         # Both records are written before the answer.
         share.task_state = "migration_starting"
         self._set(source, "migrating")
@@ -1364,22 +1465,24 @@ class Manila(Replicas):
         if share.completes:
             # Nothing stops it: Manila looks only at the task state, which the manager changes.
             self._violate("complete accepted twice", share, [*share.completes, who])
-        share.completes.append(who)
+        self._note_complete(share, who)
         self._push(self.pace.manager, self._manager_complete(share, source, destination))
         return 202
 
-    def _cancel(self, share_id: str) -> int:
+    def _cancel(self, share_id: str, who: str) -> int:
         share = self._share(share_id)
         if share.task_state == "data_copying_in_progress":
             if share.interrupted:
                 raise Refused(500, "manila-data doesn't know this copy")
             share.cancelled = True
+            share.cancels.append(who)
             return 202
         if share.task_state not in RESTING_BUSY_STATES | {"migration_driver_in_progress"}:
             raise Refused(400, "Migration cannot be cancelled at this moment.")
         source, destination = self._pair(share)
         if self._known_down(source.host):
             raise Refused(400, "Migration cannot be cancelled at this moment.")
+        self._note_cancel(share, who)
         self._push(self.pace.manager, self._manager_cancel(share, source, destination))
         return 202
 
@@ -1634,8 +1737,12 @@ class Manila(Replicas):
         if share.task_state == "data_copying_completed":
             self._set(copy, "inactive")
             yield self.pace.delete
-        elif self.happens("driver_cancel_fails"):
-            return  # only a log says so
+        else:
+            share.cancelling = True
+            yield self._time_to_cancel()
+            share.cancelling = False
+            if self.happens("driver_cancel_fails") or copy not in share.instances:
+                return  # only a log says so
         self._remove(share, copy)
         self._set(source, "available")
         yield 1.0

@@ -25,6 +25,7 @@ from ansible_collections.manila.migration.plugins.module_utils.cloud import (
     Unknown,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Facts,
     Options,
     Quota,
@@ -270,7 +271,7 @@ def test_a_refused_action_was_not_done(session, clock, act, method, url, status)
 @pytest.mark.parametrize(
     "act",
     [
-        lambda cloud: cloud.record_interruption("s1", "i1"),
+        lambda cloud: cloud.mark_copy("s1", CopyMark("i1")),
         lambda cloud: cloud.allow("s1", "ip", "192.0.2.1", "rw"),
         lambda cloud: cloud.create_replica("s1", NEW, None),
     ],
@@ -663,7 +664,7 @@ def test_facts_of_what_was_just_looked_at(session):
         share_type_id="type-2",
         share_network_id="n2",
         access_rules_status="error",
-        interrupted="i0",
+        copy_mark=CopyMark("i0"),
     )
     assert open_door(session).facts("s1", seen, has_snapshots=False) == Facts(
         NEW,
@@ -674,7 +675,7 @@ def test_facts_of_what_was_just_looked_at(session):
         rules_status="error",
         exports=("a",),
         name="one",
-        interrupted="i0",
+        copy_mark=CopyMark("i0"),
     )
 
 

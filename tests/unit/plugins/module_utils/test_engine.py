@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils import engine
+from ansible_collections.manila.migration.plugins.module_utils.cloud import CloudError
 from ansible_collections.manila.migration.plugins.module_utils.engine import (
     ACCEPTED,
     CANCEL,
@@ -30,12 +31,15 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     Track,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
+    CopyMark,
     Facts,
     Options,
     Reason,
     Service,
     backend_of,
 )
+from ansible_collections.manila.migration.plugins.module_utils.runner import Abandoned, Runner
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     CANCELLED,
     COMPLETED,
@@ -44,23 +48,30 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COPYING,
     FAILED,
     IDLE,
+    LONGEST_CANCEL_SECONDS,
+    SHARE,
     STUCK,
     Observation,
     Place,
 )
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
-from ansible_collections.manila.migration.tests.unit.plugins.module_utils.loop import Loop
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     EVACUATION,
     FOREIGNER,
     Manila,
+    Refused,
+)
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.model_cloud import (
+    Evacuation,
 )
 
 OLD, NEW, NEWER, OTHER = "old@array#p", "new@array#p", "newer@array#p", "other@array#p"
 POOLS = (OLD, NEW, NEWER, OTHER)
 
 
-def story(number: int = 1, *, faults: tuple[str, ...] = (), driver: bool = True, **limits) -> Loop:
+def story(
+    number: int = 1, *, faults: tuple[str, ...] = (), driver: bool = True, **limits
+) -> Evacuation:
     """So many shares at OLD with a plan to bring them to NEW; the named faults always happen."""
     manila = Manila(POOLS, faults=faults, odds=1.0)
     plan = []
@@ -68,30 +79,34 @@ def story(number: int = 1, *, faults: tuple[str, ...] = (), driver: bool = True,
         manila.add(f"s{index}", OLD, driver_assisted=driver)
         plan.append(Migration(f"s{index}", OLD, NEW, name=f"name-{index}", size_gb=10))
     chosen = {"max_parallel": 5, "max_parallel_per_pool": 5, "max_failures": 99} | limits
-    return Loop(manila, plan, Limits(**chosen))
+    return Evacuation(manila, plan, Limits(**chosen))
 
 
-def sent(loop: Loop, who: str = EVACUATION) -> list[tuple[str, str]]:
-    return [(call.verb, call.subject) for call in loop.manila.calls if call.who == who]
+def sent(loop: Evacuation, who: str = EVACUATION) -> list[tuple[str, str]]:
+    return [
+        (call.verb, call.subject)
+        for call in loop.manila.calls
+        if call.who == who and call.verb not in ("record", "forget")
+    ]
 
 
-def wants(loop: Loop) -> list[tuple[str, str]]:
+def wants(loop: Evacuation) -> list[tuple[str, str]]:
     return [(action.verb, action.migration.id) for action in loop.poll().actions]
 
 
-def waits_for(loop: Loop, share_id: str = "s0") -> str:
+def waits_for(loop: Evacuation, share_id: str = "s0") -> str:
     reason = loop.track(share_id).waiting_for
     assert reason, loop.track(share_id)
     return reason.code
 
 
-def why(loop: Loop, share_id: str = "s0") -> str:
+def why(loop: Evacuation, share_id: str = "s0") -> str:
     reason = loop.track(share_id).waiting_for
     assert reason, loop.track(share_id)
     return reason.message
 
 
-def ends(loop: Loop, share_id: str = "s0") -> tuple[str | None, str]:
+def ends(loop: Evacuation, share_id: str = "s0") -> tuple[str | None, str]:
     track = loop.run().track(share_id)
     assert not loop.timed_out
     assert loop.broken == []
@@ -129,7 +144,7 @@ def test_a_share_is_moved_and_checked(driver):
 
 def test_a_second_run_does_nothing():
     first = story(3, goal=COMPLETED).run()
-    second = Loop(first.manila, first.plan, first.limits)
+    second = Evacuation(first.manila, first.plan, first.limits)
     calls = len(sent(first))
     second.run()
     assert len(sent(second)) == calls
@@ -605,7 +620,7 @@ def test_a_failure_in_the_middle_of_a_poll_withholds_the_rest_of_it():
     loop = story(2, goal=COPIED, max_failures=1)
     first, second = loop.poll().actions
     loop.memory = engine.after(loop.memory, first, REFUSED, loop.manila.now, "413: no quota")
-    assert engine.withholds(second, loop.memory, loop.limits, loop.manila.now)
+    assert engine.withholds(second, (), loop.memory, loop.limits, loop.manila.now)
     loop.perform(second)
     assert sent(loop) == []
 
@@ -870,6 +885,272 @@ def test_a_driver_that_can_not_cancel_ends_with_a_word():
     assert sent(loop) == [("cancel", "s0")]
 
 
+# -- a cancel that takes long ----------------------------------------------------------------
+
+
+def cancelled_and_killed(after: bool = True, **more) -> Evacuation:
+    """A copied share, and a run that was killed before or after Manila got its cancel."""
+    loop = story(goal=CANCELLED, faults=("slow_cancel",), **more)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    # The first request writes the mark, the second one is the cancel.
+    loop.run(1, kill=(2, after))
+    assert loop.manila.shares["s0"].task_state == "migration_driver_phase1_done"
+    assert bool(sent(loop)) == after
+    return loop
+
+
+@pytest.mark.parametrize("goal", [COPIED, COMPLETED])
+def test_what_another_run_cancels_is_not_cut_over(goal):
+    """Manila shows it copied until the driver is done, and would take a complete."""
+    loop = cancelled_and_killed()
+    loop.limits = replace(loop.limits, goal=goal, start_new=False)
+    assert wants(loop) == []
+    assert waits_for(loop) == "cancelling"
+    assert not loop.finished
+    loop.run()
+    assert loop.manila.violations == []
+    assert sent(loop) == [("cancel", "s0")]
+    assert waits_for(loop) == "not_started"
+    share = loop.manila.shares["s0"]
+    assert (share.host, share.status, share.recorded) == (OLD, "available", "")
+
+
+def test_what_another_run_cancels_is_not_cancelled_twice():
+    loop = cancelled_and_killed()
+    assert wants(loop) == []
+    assert waits_for(loop) == "cancelling"
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("cancel", "s0")]
+    assert loop.manila.violations == []
+    assert loop.manila.shares["s0"].recorded == ""
+
+
+def test_a_cancel_that_never_arrived_is_sent_once_a_driver_could_not_be_at_it_any_more():
+    """The way out: cancel again.  Until then nobody can know that nothing was sent."""
+    loop = cancelled_and_killed(after=False)
+    begin = loop.manila.now
+    assert wants(loop) == []
+    assert ends(loop) == (REACHED, "")
+    (call,) = [one for one in loop.manila.calls if one.verb == "cancel"]
+    assert 0 <= call.at - begin - LONGEST_CANCEL_SECONDS[SHARE] < 300
+    assert loop.manila.shares["s0"].recorded == ""
+
+
+def test_what_was_to_be_cancelled_and_never_was_is_not_cut_over():
+    loop = cancelled_and_killed(after=False)
+    loop.limits = replace(loop.limits, goal=COMPLETED)
+    begin = loop.manila.now
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "has not ended: cancel it again" in error
+    assert loop.manila.now - begin >= LONGEST_CANCEL_SECONDS[SHARE]
+    assert sent(loop) == []
+
+
+def test_a_cancel_that_takes_an_hour_is_waited_for():
+    loop = story(goal=CANCELLED, faults=("slow_cancel",))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("cancel", "s0")]
+
+
+def test_a_mark_of_an_earlier_copy_hinders_nothing():
+    loop = story(goal=COMPLETED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    mark = CopyMark("s0-of-old", engine.timestamp(loop.manila.now))
+    loop.manila.record("s0", str(mark), FOREIGNER)
+    assert ends(loop) == (REACHED, "")
+    assert loop.manila.shares["s0"].recorded == ""
+
+
+def test_a_refused_cancel_leaves_what_was_written_before():
+    for before in ("", "s0-1"):
+        loop = story(goal=CANCELLED)
+        share = loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+        share.recorded = before
+
+        def refuse(_subject, _who=EVACUATION):
+            raise Refused(400, "Migration cannot be cancelled at this moment.")
+
+        loop.manila.cancel = refuse
+        assert ends(loop)[0] == FAILED
+        assert share.recorded == before
+
+
+def test_a_mark_that_can_not_be_written_ends_with_a_word_and_without_a_cancel():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+
+    def refuse(_share, _copy, _who=EVACUATION):
+        raise Refused(403, "no metadata")
+
+    loop.manila.record = refuse
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "write its metadata manila_migration_interrupted" in error
+    assert sent(loop) == []
+
+
+def test_somebody_cancels_right_before_a_cutover():
+    """Between the reading and the last look another run has marked the copy and cancelled it."""
+    loop = story(goal=COMPLETED, faults=("slow_cancel",))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    (action,) = loop.poll().actions
+    other = Evacuation(loop.manila, loop.plan, replace(loop.limits, goal=CANCELLED))
+    other.run(1)
+    loop.perform(action)
+    assert sent(loop) == [("cancel", "s0")]
+    loop.run(1)
+    assert waits_for(loop) == "cancelling"
+
+
+def test_of_two_that_cancel_at_once_one_waits():
+    loop = story(goal=CANCELLED, faults=("slow_cancel",))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    (action,) = loop.poll().actions
+    other = Evacuation(loop.manila, loop.plan, loop.limits)
+    other.run(1)
+    loop.perform(action)
+    assert sent(loop) == [("cancel", "s0")]
+    assert ends(loop) == (REACHED, "")
+    assert sent(loop) == [("cancel", "s0")]
+
+
+def test_a_look_that_fails_after_the_mark_does_not_hinder_the_cancel_of_the_same_run():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    observe, failures = loop.cloud.observe, [CloudError("away")]
+
+    def fail_once(ids):
+        if loop.manila.shares["s0"].recorded and set(ids) and failures:
+            raise failures.pop()
+        return observe(ids)
+
+    loop.cloud.observe = fail_once
+    begin = loop.manila.now
+    assert ends(loop) == (REACHED, "")
+    assert failures == []
+    assert loop.manila.now - begin < 300
+
+
+def test_of_two_that_mark_at_once_only_the_last_one_cancels():
+    loop = story(goal=CANCELLED)
+    share = loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    record = loop.manila.record
+    theirs = CopyMark(share.instances[1].id, engine.timestamp(loop.manila.now + 1))
+
+    def record_and_lose(share_id, copy_id, who=EVACUATION):
+        record(share_id, copy_id, who)
+        return record(share_id, str(theirs), FOREIGNER)
+
+    loop.manila.record = record_and_lose
+    loop.run(1)
+    assert sent(loop) == []
+    loop.run(1)
+    assert waits_for(loop) == "cancelling"
+
+
+def test_what_was_to_be_cancelled_is_not_said_to_be_copied_either():
+    loop = cancelled_and_killed(after=False)
+    loop.limits = replace(loop.limits, goal=COPIED)
+    loop.manila.advance(LONGEST_CANCEL_SECONDS[SHARE])
+    assert ends(loop)[0] == FAILED
+
+
+def test_a_cancel_of_another_run_shows_while_the_window_is_waited_for():
+    loop = story(goal=COMPLETED, faults=("slow_cancel",))
+    loop.limits = replace(loop.limits, window=window_of(loop, 3600, 7200))
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.run(2)
+    assert waits_for(loop) == "window"
+    Evacuation(loop.manila, loop.plan, replace(loop.limits, goal=CANCELLED)).run(1)
+    loop.run(2)
+    assert waits_for(loop) == "cancelling"
+
+
+def test_what_hindered_a_start_hinders_no_cutover():
+    loop = story(goal=COMPLETED)
+    (action,) = loop.poll().actions
+    begun = loop.manila.now
+    loop.memory = engine.after(loop.memory, action, engine.HINDERED, begun, "no answer")
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    loop.manila.advance(2 * loop.limits.patience)
+    assert ends(loop) == (REACHED, "")
+
+
+def test_what_nobody_answers_ends_a_start():
+    loop = story(goal=COMPLETED)
+    for share in (0.0, 0.9, 0.1):
+        loop.manila.advance(share * loop.limits.patience)
+        actions = loop.poll().actions
+        for action in actions:
+            loop.memory = engine.after(
+                loop.memory, action, engine.HINDERED, loop.manila.now, "no answer"
+            )
+            assert waits_for(loop) == "answer"
+    assert actions == ()
+    assert loop.track("s0").outcome == FAILED
+
+
+def interrupted_copy() -> tuple[Evacuation, Action]:
+    """A share whose copy was interrupted, and the record of that, about to be written."""
+    loop = story(goal=COMPLETED)
+    loop.manila.rest("s0", "data_copying_error", NEW)
+    (action,) = loop.poll().actions
+    assert action.verb == engine.RECORD
+    return loop, action
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_nothing_is_recorded_where_it_is_unclear_which_copy_is_meant(others):
+    loop, action = interrupted_copy()
+    share = loop.manila.shares["s0"]
+    source, copy = share.instances
+    share.instances = [source, copy, replace(copy, id="s0-other")][: 1 + others]
+    loop.perform(action)
+    assert loop.manila.calls == []
+
+
+def test_nothing_is_recorded_once_the_watcher_is_gone():
+    loop, action = interrupted_copy()
+
+    def gone() -> None:
+        raise Abandoned
+
+    runner = Runner(loop.cloud, loop.plan, loop.limits, timeout=10, poll_interval=1, guard=gone)
+    runner.memory = loop.memory
+    with pytest.raises(Abandoned):
+        runner.perform(action)
+    assert loop.manila.calls == []
+    loop.perform(action)
+    assert [one.verb for one in loop.manila.calls] == ["record"]
+
+
+def test_one_look_tells_that_it_is_being_cancelled():
+    loop = cancelled_and_killed()
+    (seen,), _gone = loop.manila.observe(["s0"])[0].values(), None
+    migration, track = engine.describe(seen, {}, loop.manila.now)
+    assert engine.as_record(migration, track)["waiting_for"]["code"] == "cancelling"
+
+
+@pytest.mark.parametrize(
+    ("cancelled_at", "within"),
+    [
+        ("2027-01-15T08:00:00Z", True),
+        ("2027-01-15T06:54:59Z", False),
+        ("2027-01-15T10:00:00Z", False),  # far ahead: not by any clock of ours
+        ("yesterday", False),
+        ("", False),
+    ],
+)
+def test_how_long_a_mark_of_a_cancel_holds(cancelled_at, within):
+    """Tenants may write metadata, too."""
+    now = 1_800_000_000.0  # 2027-01-15T08:00:00Z
+    assert CopyMark("i", cancelled_at).is_cancelled_within(3900, now) is within
+    read = CopyMark.of({INTERRUPTED: f"i cancelled at {cancelled_at}"})
+    assert read == CopyMark("i", cancelled_at if cancelled_at.endswith("Z") else "")
+
+
 def test_a_cancel_in_a_large_file_is_waited_for():
     """manila-data looks for a cancel between two files."""
     loop = story(goal=CANCELLED, driver=False)
@@ -929,7 +1210,7 @@ def test_a_left_instance_after_a_cancel_is_a_failure():
 # -- when ------------------------------------------------------------------------------------
 
 
-def window_of(loop: Loop, begin: float, end: float) -> CutoverWindow:
+def window_of(loop: Evacuation, begin: float, end: float) -> CutoverWindow:
     moments = (engine.timestamp(loop.manila.now + moment) for moment in (begin, end))
     return CutoverWindow.parse(dict(zip(("start", "end"), moments)))
 
@@ -1054,7 +1335,7 @@ def test_waiting_says_since_when():
     first, second = (loop.track(one) for one in ("s0", "s1"))
     assert first.waiting_for == Reason(
         "driver",
-        "the driver is copying it (task state 'migration_driver_in_progress', 0 %)",
+        "the driver is copying it (task state 'migration_driver_in_progress', 50 %)",
     )
     assert first.waiting_since
     assert begin < first.waiting_since <= loop.manila.now
@@ -1305,7 +1586,7 @@ def test_a_summary_adds_up():
 # -- groups ----------------------------------------------------------------------------------
 
 
-def grouped(*groups: str, copied: int = 0, **limits) -> Loop:
+def grouped(*groups: str, copied: int = 0, **limits) -> Evacuation:
     """A share for each group that is named, the first of them copied."""
     loop = story(len(groups), goal=COMPLETED, **limits)
     loop.plan = [replace(one, group=group) for one, group in zip(loop.plan, groups)]
@@ -1345,6 +1626,24 @@ def test_a_group_of_which_a_member_cannot_move_is_not_cut_over():
     assert loop.finished
 
 
+def test_a_group_of_which_one_is_refused_is_not_cut_over_in_the_same_poll():
+    loop = grouped("g", "g", copied=2)
+    first, second = loop.poll().actions
+    complete = loop.manila.complete
+
+    def refuse(_subject, _who=EVACUATION):
+        raise Refused(400, "no")
+
+    loop.manila.complete = refuse
+    loop.perform(first)
+    loop.manila.complete = complete
+    loop.perform(second)
+    assert loop.track(first.migration.id).outcome == FAILED
+    assert sent(loop) == []
+    assert wants(loop) == []
+    assert waits_for(loop, second.migration.id) == "group_broken"
+
+
 def test_a_group_that_nobody_copies_ends_the_wait():
     loop = grouped("g", "g", copied=1, start_new=False)
     assert wants(loop) == []
@@ -1363,7 +1662,7 @@ def test_the_rest_of_a_group_goes_before_others():
 # -- what the window has room for ------------------------------------------------------------
 
 
-def windowed(loop: Loop, begin: float, end: float) -> Loop:
+def windowed(loop: Evacuation, begin: float, end: float) -> Evacuation:
     start, stop = (engine.timestamp(loop.manila.now + one) for one in (begin, end))
     window = CutoverWindow.parse({"start": start, "end": stop})
     loop.limits = replace(loop.limits, window=window)

@@ -4,7 +4,8 @@
 """What must hold in every history, on a Manila that misbehaves: docs/design.md, "Invariants".
 
 Hypothesis draws worlds: shares and share servers in all kinds of states, faults, other people,
-limits.  The loop checks each request when it is sent and each result when it is claimed; here the ends are checked.
+limits.  The production runner drives them; each request is checked when it is
+sent and each result when it is claimed; here the ends are checked.
 A failing example names the world; the same one can be built again and looked at step by step.
 """
 
@@ -35,13 +36,15 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
 from ansible_collections.manila.migration.tests.unit.conftest import TIMES
-from ansible_collections.manila.migration.tests.unit.plugins.module_utils.loop import Loop
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     EVACUATION,
     FAULTS,
     FOREIGNER,
     Manila,
     Pace,
+)
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.model_cloud import (
+    Evacuation,
 )
 
 SOURCE = "old@array#slow"
@@ -139,6 +142,8 @@ TOGETHER = (
     frozenset({"stuck_start", "double_start"}),
     frozenset({"read_only_stays"}),
     frozenset({"share_manager_killed"}),
+    frozenset({"slow_cancel"}),
+    frozenset({"slow_cancel", "driver_cancel_fails", "answer_lost_never"}),
     frozenset({"server_cancel_fails", "foreign_cancels"}),
     frozenset({"foreign_cancels", "foreign_completes", "share_manager_killed"}),
     frozenset({"replica_lags", "replica_looks_bad", "snapshots_late"}),
@@ -176,7 +181,7 @@ class World:
     """In so many cutover groups is what is planned; 0: each for itself."""
     cutover_seconds: float = 0.0
 
-    def build(self) -> Loop:
+    def build(self) -> Evacuation:
         rng = random.Random(self.seed)
         # Slow enough that polls fall into every step of Manila's, or so fast that they jump over.
         pace = Pace(step=rng.choice((5.0, 15.0)))
@@ -219,7 +224,7 @@ class World:
             cutover_seconds=self.cutover_seconds,
             grace=self.grace,
         )
-        return Loop(manila, plan, limits, interval=self.interval, latency=self.latency)
+        return Evacuation(manila, plan, limits, interval=self.interval, latency=self.latency)
 
 
 def _meet(manila: Manila, share_id: str, how: str, driver: bool, pool: int) -> Migration:
@@ -453,7 +458,7 @@ def histories(number: int):
     return settings(max_examples=max(1, int(number * TIMES)))
 
 
-def assert_harmless(loop: Loop) -> None:
+def assert_harmless(loop: Evacuation) -> None:
     """Nothing that was sent broke a rule, and nothing was destroyed by what was sent."""
     assert loop.broken == []
     for violation in loop.manila.violations:
@@ -466,7 +471,7 @@ def assert_harmless(loop: Loop) -> None:
             assert ours == 0, violation
 
 
-def assert_explained(loop: Loop) -> None:
+def assert_explained(loop: Evacuation) -> None:
     """What is not settled says what it waits for, what failed says why."""
     for migration in loop.plan:
         track = loop.track(migration.id)
@@ -616,7 +621,7 @@ def test_a_second_run_sends_nothing(world):
     first = world.build().run()
     calls = len(first.manila.calls)
     first.manila.advance(3600)
-    second = Loop(first.manila, first.plan, first.limits).run()
+    second = Evacuation(first.manila, first.plan, first.limits).run()
     assert [call for call in second.manila.calls[calls:] if call.who == EVACUATION] == []
     assert second.polls <= 2
     assert all(second.track(one.id).outcome == engine.REACHED for one in second.plan)
@@ -651,16 +656,15 @@ def test_killed_at_any_poll_it_ends_where_it_would_have_ended(world, kills):
 @histories(150)
 @given(
     world=worlds(goals=(COMPLETED,), replicas=FORWARD, others=0),
-    kills=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6)), max_size=4),
+    kills=st.lists(st.tuples(st.integers(0, 8), st.integers(1, 6), st.booleans()), max_size=4),
 )
-def test_killed_between_two_requests(world, kills):
-    """The same, killed in the middle of the actions of a poll, and run again at once."""
+def test_killed_before_or_after_a_request(world, kills):
+    """The same, killed at a request before or after it was carried out, and run again at once."""
     world = replace(world, grace=10.0)
     loop = world.build()
-    for polls, actions in kills:
+    for polls, request, carried_out in kills:
         loop.run(polls)
-        for action in loop.poll().actions[:actions]:
-            loop.perform(action)
+        loop.run(20, kill=(request, carried_out))
         loop.forget()
     loop.run()
     assert_harmless(loop)
@@ -668,6 +672,37 @@ def test_killed_between_two_requests(world, kills):
     assert not loop.timed_out
     for migration in loop.plan:
         assert_moved(loop.manila, migration)
+
+
+@histories(150)
+@given(
+    world=worlds(
+        frozenset({"slow_cancel", "driver_cancel_fails", "answer_lost_never", "answer_lost_done"}),
+        states=("fresh", "copied by driver", "copied by host"),
+        servers=("copied", "fresh"),
+        replicas=("copied", "alone"),
+        goals=(engine.COMPLETED, engine.COPIED, engine.CANCELLED),
+        others=0,
+    ),
+    kills=st.lists(
+        st.tuples(st.integers(0, 4), st.integers(1, 6), st.booleans()), min_size=1, max_size=3
+    ),
+)
+def test_what_a_killed_run_cancels_is_neither_completed_nor_cancelled_twice(world, kills):
+    """Invariant 11: whatever the next run wants, and wherever the one before it was killed."""
+    loop = world.build()
+    limits = loop.limits
+    for polls, request, carried_out in kills:
+        loop.run(polls)
+        loop.forget()
+        loop.limits = replace(limits, goal=engine.CANCELLED)
+        loop.run(20, kill=(request, carried_out))
+        loop.forget()
+        loop.limits = limits
+    loop.run()
+    assert_harmless(loop)
+    assert_explained(loop)
+    assert loop.manila.violations == []
 
 
 @histories(150)
@@ -742,7 +777,7 @@ def test_killed_while_a_manager_is_away(world, kills):
 def test_two_at_once(world, shift):
     """Two evacuations with the same plan, never within the second that Manila needs to act."""
     one = world.build()
-    two = Loop(one.manila, one.plan, one.limits, interval=37.0)
+    two = Evacuation(one.manila, one.plan, one.limits, interval=37.0)
     done = 0
     while done < 2 and one.polls < 200:
         one.run(1)
@@ -766,9 +801,12 @@ def test_deciding_sends_nothing_and_forgets_nothing(world, polls):
     loop = world.build()
     loop.run(polls)
     before, calls = loop.memory, len(loop.manila.calls)
-    first = loop.poll()
-    loop.memory = before
-    second = loop.poll()
+    decisions = []
+    for _unused in range(2):
+        loop.forget()  # what the runner keeps for itself: whom to ask next for its progress
+        loop.memory = before
+        decisions.append(loop.poll())
+    first, second = decisions
     assert first == second
     assert [call for call in loop.manila.calls[calls:] if call.who == EVACUATION] == []
     # What is decided once more, without a new reading, is decided alike.

@@ -39,11 +39,14 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     Place,
 )
 from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
-from ansible_collections.manila.migration.tests.unit.plugins.module_utils.loop import Loop
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     FOREIGNER,
     Manila,
     Pace,
+    Unknown,
+)
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.model_cloud import (
+    Evacuation,
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.test_engine import (
     ends,
@@ -56,7 +59,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.test_e
 OLD, NEW, THIRD = "old@array#p", "new@box#p", "third@crate#p"
 
 
-def story(*at: str, faults: tuple[str, ...] = (), number: int = 1, **limits) -> Loop:
+def story(*at: str, faults: tuple[str, ...] = (), number: int = 1, **limits) -> Evacuation:
     """Shares with replicas ``at`` these pools (OLD), the first active; the one at OLD is to go."""
     manila = Manila((OLD, NEW, THIRD), faults=faults, odds=1.0, pace=Pace(step=5.0))
     plan = []
@@ -64,14 +67,14 @@ def story(*at: str, faults: tuple[str, ...] = (), number: int = 1, **limits) -> 
         manila.add_replicated(f"s{index}", *(at or (OLD,)), snapshots=("snap",))
         plan.append(Migration(f"s{index}", OLD, NEW, size_gb=10, kind=SHARE_REPLICA))
     chosen = {"max_parallel": 5, "max_parallel_per_pool": 5, "max_failures": 99} | limits
-    return Loop(manila, plan, Limits(**chosen))
+    return Evacuation(manila, plan, Limits(**chosen))
 
 
-def at(loop: Loop, share_id: str = "s0") -> dict[str, str]:
+def at(loop: Evacuation, share_id: str = "s0") -> dict[str, str]:
     return {one.host: one.state for one in loop.manila.replicated[share_id].replicas}
 
 
-def mark(loop: Loop, destination: str = NEW) -> Mark:
+def mark(loop: Evacuation, destination: str = NEW) -> Mark:
     return Mark(OLD, destination, engine.timestamp(loop.manila.now))
 
 
@@ -365,6 +368,47 @@ def test_snapshots_are_not_waited_for_for_ever():
     assert error.startswith("share replica s0 is not cut over: its new replica lacks snapshots")
 
 
+def test_a_cancel_whose_request_is_late_is_not_overtaken_by_a_cutover():
+    """A promotion would make the active one of what is removed a moment later."""
+    loop = story(goal=COPIED)
+    loop.run()
+    loop.limits = Limits(goal=CANCELLED)
+    loop.forget()
+    loop.run(1, kill=(2, False))
+    (new,) = [one for one in loop.manila.replicated["s0"].replicas if one.host == NEW]
+    loop.manila.at(100, lambda: loop.manila.delete_replica("s0", new.id))
+    loop.limits = Limits(goal=COMPLETED, start_new=False)
+    assert wants(loop) == []
+    assert waits_for(loop) == "cancelling"
+    loop.run()
+    assert at(loop) == {OLD: "active"}
+    assert ("complete", "s0") not in sent(loop)
+
+
+def test_a_cancelled_replica_leaves_no_metadata():
+    loop = story(goal=COPIED)
+    loop.run()
+    loop.limits = Limits(goal=CANCELLED)
+    loop.forget()
+    loop.run()
+    assert ("record", "s0") in [(one.verb, one.subject) for one in loop.manila.calls]
+    assert loop.manila.replicated["s0"].metadata == {}
+
+
+def test_the_look_before_a_removal_finds_that_the_new_one_serves_nobody():
+    loop = story(goal=COMPLETED)
+    while wants(loop) != [("remove", "s0")]:
+        loop.run(1)
+    (action,) = loop.poll().actions
+    states = {OLD: "active", NEW: "in_sync"}
+    for one in loop.manila.replicated["s0"].replicas:
+        one.state = states[one.host]
+    loop.perform(action)
+    assert ("remove", "s0") not in sent(loop)
+    assert at(loop) == states
+    assert loop.broken == []
+
+
 @pytest.mark.parametrize("fault", ["rule_lost", "snapshot_error"])
 def test_the_old_one_is_kept_where_the_new_one_is_not_in_order(fault):
     loop = story(goal=COMPLETED, faults=(fault,))
@@ -375,11 +419,27 @@ def test_the_old_one_is_kept_where_the_new_one_is_not_in_order(fault):
 
 
 def test_a_lost_start_is_waited_for():
-    loop = story(goal=COPIED, faults=("answer_lost_never",))
+    loop = story(goal=COPIED)
+    asked = []
+
+    def lose(share_id: str, pool: str) -> int:
+        asked.append((share_id, pool))
+        raise Unknown("connection reset by peer")
+
+    loop.manila.create_replica = lose
     outcome, error = ends(loop)
     assert outcome == FAILED
     assert "The answer to the start of share replica s0 was lost" in error
-    assert [verb for verb, _id in sent(loop)] == ["mark", "start"]
+    assert asked == [("s0", NEW)]
+
+
+def test_a_mark_that_is_never_written_is_no_lost_start():
+    loop = story(goal=COPIED, faults=("answer_lost_never",))
+    outcome, error = ends(loop)
+    assert outcome == FAILED
+    assert "write its metadata manila_migration_replica" in error
+    assert set(sent(loop)) == {("mark", "s0")}
+    assert engine.START not in loop.track("s0").sent
 
 
 def test_a_start_that_is_carried_out_later_is_taken_up():

@@ -34,6 +34,8 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
 )
 from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
+    CopyMark,
     Facts,
     Options,
     Service,
@@ -47,15 +49,18 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COPYING,
     FAILED,
     IDLE,
+    LONGEST_CANCEL_SECONDS,
     SHARE_SERVER,
     STUCK,
     Observation,
     Place,
 )
-from ansible_collections.manila.migration.tests.unit.plugins.module_utils.loop import Loop
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     FOREIGNER,
     Manila,
+)
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.model_cloud import (
+    Evacuation,
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.test_engine import (
     ends,
@@ -72,7 +77,7 @@ DESTINATION = "server_migrating_to"
 DONE = "migration_driver_phase1_done"
 
 
-def story(number: int = 1, *, faults: tuple[str, ...] = (), **limits) -> Loop:
+def story(number: int = 1, *, faults: tuple[str, ...] = (), **limits) -> Evacuation:
     """So many share servers at OLD with a plan to bring them to NEW; the faults always happen."""
     manila = Manila(POOLS, faults=faults, odds=1.0)
     plan = []
@@ -80,10 +85,10 @@ def story(number: int = 1, *, faults: tuple[str, ...] = (), **limits) -> Loop:
         manila.add_server(f"s{index}", OLD, snapshots=("snap",))
         plan.append(Migration(f"s{index}", OLD, NEW, size_gb=10, kind=SHARE_SERVER))
     chosen = {"max_parallel": 5, "max_parallel_per_pool": 5, "max_failures": 99} | limits
-    return Loop(manila, plan, Limits(**chosen))
+    return Evacuation(manila, plan, Limits(**chosen))
 
 
-def seen(loop: Loop, server_id: str = "s0") -> Observation | None:
+def seen(loop: Evacuation, server_id: str = "s0") -> Observation | None:
     return observe_server(server_id, loop.manila.share_servers())
 
 
@@ -148,7 +153,7 @@ def test_a_second_run_does_nothing(goal):
     first.run()
     first.manila.advance(600)
     calls = len(sent(first))
-    second = Loop(first.manila, first.plan, first.limits).run()
+    second = Evacuation(first.manila, first.plan, first.limits).run()
     assert len(sent(second)) == calls
     assert second.polls <= 2
     assert {second.track(one.id).outcome for one in second.plan} == {REACHED}
@@ -537,7 +542,7 @@ def test_a_first_phase_that_fails_is_a_failure_and_not_tried_again(faults, left)
     assert [(one.source_id, one.status) for one in others] == left
     # What it left hinders nobody.
     loop.manila.faults = frozenset()
-    again = Loop(loop.manila, loop.plan, loop.limits)
+    again = Evacuation(loop.manila, loop.plan, loop.limits)
     assert ends(again) == (REACHED, "")
 
 
@@ -735,7 +740,7 @@ def test_a_cancel_that_the_driver_fails_in_ends_with_a_word(goal):
         "that fails to cancel leaves it so. Look into the log of the destination's manila-share, "
         "then ask migration_repair.",
     )
-    assert waited >= loop.limits.patience
+    assert waited >= LONGEST_CANCEL_SECONDS[SHARE_SERVER]  # the driver may need an hour
     assert sent(loop) == []
 
 
@@ -746,6 +751,71 @@ def test_an_old_cancel_is_given_time_from_when_it_is_met():
     loop.manila.advance(5000)
     loop.poll()
     assert loop.track("s0").outcome is None
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("goal", [COPIED, COMPLETED, CANCELLED])
+def test_killed_right_before_or_after_a_cancel(goal, after):
+    """Until the destination's manager acts Manila shows it copied, and would take a complete."""
+    loop = story(goal=CANCELLED, faults=("slow_cancel",))
+    (copy,) = (loop.manila.rest_server("s0", NEW),)
+    loop.run(1, kill=(2, after))
+    member = loop.manila.servers["s0"].members["s0-share-0"]
+    assert CopyMark.of({INTERRUPTED: member.recorded}).copy == copy.id
+    loop.manila.stop_service(NEW, 45)  # it has not acted yet, and still counts as alive
+    loop.limits = replace(loop.limits, goal=goal, start_new=False)
+    for action in loop.poll().actions:
+        loop.perform(action)
+    assert sent(loop) == [("cancel", "s0")] * after
+    if goal != COPIED:
+        loop.run(1)
+        assert waits_for(loop) == "cancelling"
+    loop.run()
+    assert loop.broken == loop.manila.violations == []
+    cancels = sent(loop).count(("cancel", "s0"))
+    assert sent(loop) == [("cancel", "s0")] * cancels
+    if goal == CANCELLED:
+        assert cancels == 1
+        assert loop.track("s0").outcome == REACHED
+        assert {one.recorded for one in loop.manila.servers["s0"].members.values()} == {""}
+
+
+def test_the_mark_of_a_cancel_that_ended_unseen_is_removed():
+    loop = story(goal=CANCELLED)
+    loop.manila.rest_server("s0", NEW)
+    loop.run(1, kill=(2, True))
+    loop.manila.advance(600)
+    members = loop.manila.servers["s0"].members
+    assert members["s0-share-0"].recorded
+    assert ends(loop) == (REACHED, "")
+    assert {one.recorded for one in members.values()} == {""}
+    assert sent(loop) == [("cancel", "s0")]
+
+
+def test_what_another_run_knows_of_an_interrupted_copy_forbids_its_cutover():
+    loop = story(goal=COMPLETED)
+    copy = loop.manila.rest_server("s0", NEW)
+    loop.manila.record("s0-share-0", copy.id, FOREIGNER)
+    assert ends(loop)[0] == FAILED
+    assert sent(loop) == []
+
+
+def test_what_another_run_knows_of_an_earlier_copy_does_not():
+    loop = story(goal=COMPLETED)
+    loop.manila.rest_server("s0", NEW)
+    loop.manila.record("s0-share-0", "of-an-earlier-migration", FOREIGNER)
+    assert ends(loop) == (REACHED, "")
+
+
+def test_of_what_is_copied_the_marks_are_read_with_the_exports():
+    loop = story(goal=COMPLETED)
+    copy = loop.manila.rest_server("s0", NEW)
+    mark = CopyMark(copy.id, engine.timestamp(loop.manila.now))
+    loop.manila.record("s0-share-0", str(mark), FOREIGNER)
+    loop.runner.preview()
+    loop.runner.note_exports()
+    loop.runner.preview()
+    assert waits_for(loop) == "cancelling"
 
 
 def test_ours_that_the_driver_fails_in():
@@ -867,7 +937,7 @@ def test_a_moved_server_whose_shares_stay_read_only_is_no_success():
 # -- caps ------------------------------------------------------------------------------------
 
 
-def mixed(loop: Loop, share_id: str, source: str, destination: str) -> None:
+def mixed(loop: Evacuation, share_id: str, source: str, destination: str) -> None:
     """Add a share to the plan, too."""
     loop.manila.add(share_id, source)
     loop.plan.append(Migration(share_id, source, destination))

@@ -96,6 +96,51 @@ def test_the_plan_has_the_keys_of_the_contract():
     assert json.loads(json.dumps(plan)) == plan
 
 
+# -- cutover groups --------------------------------------------------------------------------
+
+GROUPED = (("db", ("s1", "s2")), ("web", ("s3",)))
+
+
+def groups_of(plan):
+    return {one["id"]: one["group"] for one in plan["migrations"]}
+
+
+def test_each_entry_names_its_group():
+    plan = make_plan(world([share(one) for one in range(1, 5)]), Request("n@old", groups=GROUPED))
+    assert groups_of(plan) == {"s1": "db", "s2": "db", "s3": "web", "s4": ""}
+    assert {one.id: one.group for one in to_migrations(plan)} == groups_of(plan)
+
+
+def test_groups_by_project():
+    shares = [share(one, project_id=f"p{one % 2}") for one in range(3)]
+    plan = make_plan(world(shares), Request("n@old", group_by="project"))
+    assert groups_of(plan) == {"s0": "p0", "s1": "p1", "s2": "p0"}
+
+
+@pytest.mark.parametrize(
+    "hindered", [{"status": "error"}, {"type_name": "pinned"}, {"size_gb": 1000}]
+)
+def test_a_group_of_which_one_can_not_move_is_left_behind(hindered):
+    given = {"number": 1, "size": hindered.pop("size_gb", 10), **hindered}
+    plan = make_plan(world([share(**given), share(2), share(3)]), Request("n@old", groups=GROUPED))
+    assert groups_of(plan) == {"s3": "web"}
+    found = reasons(plan)
+    assert set(found) == {"s1", "s2"}
+    assert found["s2"] == ["group_incomplete"]
+    assert "group_incomplete" not in found["s1"]
+
+
+def test_of_a_group_that_migrates_already_the_missing_are_named():
+    """What is copied stays; it is not cut over without the others."""
+    one, instances = moving(1, ONE)
+    plan = make_plan(
+        world([one, share(2, status="error")], instances=instances),
+        Request("n@old", groups=GROUPED),
+    )
+    (entry,) = plan["migrations"]
+    assert (entry["id"], entry["group"], entry["group_missing"]) == ("s1", "db", ["share 2"])
+
+
 def test_an_empty_source_gives_an_empty_plan():
     plan = make_plan(world([]), Request("n@old"))
     assert plan["migrations"] == plan["unplaced"] == plan["warnings"] == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     Instance,
     Service,
     Share,
@@ -52,6 +53,24 @@ def codes(
     instances = [Instance(f"i{n}", "1", place, status) for n, place in enumerate(hosts)]
     running = works([share], instances, servers)
     return [one.code for one in blockers(binary, host, running, services)]
+
+
+@pytest.mark.parametrize(
+    ("mark", "status", "expected"),
+    [
+        ("i1 cancelled at 2027-01-15T08:00:00Z", "migrating", ["cancelling"]),
+        ("i9 cancelled at 2027-01-15T08:00:00Z", "migrating", []),
+        ("i1 cancelled at 2027-01-15T08:00:00Z", "available", []),
+        ("i1", "migrating", []),
+    ],
+)
+def test_a_cancel_that_only_its_mark_shows(mark: str, status: str, expected: list[str]) -> None:
+    done = "migration_driver_phase1_done"
+    share = Share("1", "s", 1, A, status, done, metadata={INTERRUPTED: mark})
+    instances = [Instance(f"i{n}", "1", place, status) for n, place in enumerate((A, B))]
+    running = works([share], instances, ())
+    assert [one.code for one in blockers("manila-share", "stor1@a", running, SERVICES)] == expected
+    assert blockers("manila-data", None, running, SERVICES) == []
 
 
 def test_every_code_is_used_and_every_state_exists() -> None:

@@ -23,7 +23,9 @@ from ansible_collections.manila.migration.plugins.module_utils.engine import (
     timestamp,
 )
 from ansible_collections.manila.migration.plugins.module_utils.lease import Claim, Held
+from ansible_collections.manila.migration.plugins.module_utils.manila_api import ManilaApi
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    CopyMark,
     Facts,
     Service,
     ShareServer,
@@ -35,6 +37,7 @@ from ansible_collections.manila.migration.plugins.module_utils.states import (
     COMPLETED,
     COPIED,
     FAILED,
+    SHARE_REPLICA,
     SHARE_SERVER,
     Observation,
     Place,
@@ -50,14 +53,14 @@ def at_source(task_state: str | None = None) -> Observation:
 
 
 def migrating(task_state: str) -> Observation:
-    places = (Place(OLD, "migrating"), Place(NEW, "migrating_to"))
+    places = (Place(OLD, "migrating", "i0"), Place(NEW, "migrating_to", "i1"))
     return Observation("s", "migrating", OLD, task_state, instances=places)
 
 
 MOVED = Observation("s", "available", NEW, "migration_success", (Place(NEW, "available"),))
 
 
-class FakeCloud:
+class FakeCloud(ManilaApi):
     """A cloud with one share, whose observations come one by one; the last one stays."""
 
     def __init__(self, *seen: Observation | Exception) -> None:
@@ -119,11 +122,14 @@ class FakeCloud:
     def cancel(self, kind: str, share_id: str) -> None:
         self._send("cancel")
 
+    def mark_copy(self, share_id: str, mark: CopyMark) -> None:
+        self._send("mark copy")
+
 
 def drive(cloud: FakeCloud, goal: str = COMPLETED, **more: Any) -> Runner:
     limits = Limits(goal=goal, grace=more.pop("grace", 0))
     return Runner(
-        cloud,  # type: ignore[arg-type]
+        cloud,
         more.pop("plan", [Migration("s", OLD, NEW)]),
         limits,
         timeout=more.pop("timeout", 100),
@@ -170,7 +176,89 @@ def test_a_snapshot_that_is_not_deleted_ends_its_migration() -> None:
     runner = give_up(cloud, "n1")
     runner.run()
     assert cloud.sent == []
-    assert "its snapshot n1 could not be deleted" in str(runner.track(runner.plan[0]).error)
+    error = str(runner.track(runner.plan[0]).error)
+    assert (
+        error
+        == "share s is not started: its snapshot n1 could not be deleted (status 'error_deleting')."
+    )
+
+
+def test_a_lost_answer_to_the_deletion_of_a_snapshot_is_not_that_of_the_start() -> None:
+    cloud = SnapshotCloud(*[at_source()] * 8, migrating(DONE))
+    cloud.answers["delete n1"] = Unknown("504: gateway time-out", 504)
+    runner = give_up(cloud, "n1")
+    cloud.snapshots["n1"] = Snapshot("n1", "s", "available")
+    runner.perform(runner.decide_next().actions[0])
+    track = runner.track(runner.plan[0])
+    assert (dict(track.sent), track.outcome, runner.changed) == ({}, None, True)
+    assert track.waiting_for
+    assert track.waiting_for.code == "answer"
+    del cloud.answers["delete n1"]
+    runner.run()
+    assert cloud.sent == ["delete n1", "delete n1", "start"]
+    assert end(runner) == (COPIED, "reached")
+
+
+def test_deletions_of_snapshots_that_are_never_answered_end_in_a_failure_that_says_so() -> None:
+    cloud = SnapshotCloud(at_source())
+    cloud.answers["delete n1"] = Unknown("504: gateway time-out", 504)
+    runner = give_up(cloud, "n1")
+    runner.timeout = 2000
+    runner.run()
+    track = runner.track(runner.plan[0])
+    assert (track.outcome, dict(track.sent)) == (FAILED, {})
+    assert "delete its snapshot n1" in str(track.error)
+    assert cloud.time - 1_000_000 < 1.1 * Limits().patience
+
+
+def test_a_refused_deletion_of_a_snapshot_is_not_told_as_a_refused_start() -> None:
+    cloud = SnapshotCloud(at_source())
+    cloud.answers["delete n1"] = Refused("409: it is in use", 409)
+    runner = give_up(cloud, "n1")
+    runner.run()
+    track = runner.track(runner.plan[0])
+    assert (track.outcome, track.status_code) == (FAILED, 409)
+    assert track.error == (
+        "share s is not started: Manila refused to delete its snapshot n1: 409: it is in use."
+    )
+    assert not runner.changed
+
+
+def test_a_snapshot_that_its_owner_deletes_meanwhile_hinders_nothing() -> None:
+    class Cloud(SnapshotCloud):
+        def delete_snapshot(self, snapshot_id: str) -> None:
+            del self.snapshots[snapshot_id]
+            raise Refused("404: there is none", 404)
+
+    cloud = Cloud(*[at_source()] * 4, migrating(DONE))
+    runner = give_up(cloud, "n1")
+    runner.run()
+    assert cloud.sent == ["start"]
+    assert end(runner) == (COPIED, "reached")
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "status_code", "sent"),
+    [
+        (Refused("403: no", 403), FAILED, 403, {}),
+        # The door says of a lost answer what it says of a read that failed.
+        (CloudError("time-out"), None, None, {}),
+    ],
+)
+def test_the_answer_to_the_mark_of_a_replica_is_not_that_of_its_start(
+    answer: CloudError, outcome: str | None, status_code: int | None, sent: dict[str, str]
+) -> None:
+    class Cloud(FakeCloud):
+        def mark(self, share_id: str, mark: Any) -> None:
+            self._send("mark")
+
+    cloud = Cloud(replace(at_source(), kind=SHARE_REPLICA))
+    cloud.answers["mark"] = answer
+    runner = drive(cloud, plan=[Migration("s", OLD, NEW, kind=SHARE_REPLICA)])
+    runner.perform(runner.decide_next().actions[0])
+    track = runner.track(runner.plan[0])
+    assert (track.outcome, track.status_code, dict(track.sent)) == (outcome, status_code, sent)
+    assert cloud.sent == ["mark"]
 
 
 def test_nothing_is_deleted_of_what_must_not_be_started() -> None:
@@ -348,7 +436,7 @@ def test_a_few_are_asked_for_their_progress_others_the_next_time() -> None:
     plan = [Migration(f"s{number}", OLD, NEW) for number in range(10)]
     cloud = Crowd(at_source())
     Runner(
-        cloud,  # type: ignore[arg-type]
+        cloud,
         plan,
         Limits(),
         timeout=15,
@@ -497,7 +585,7 @@ def test_what_a_poll_costs(number: int, crowded: bool, task_state: str, asked: l
     for _unused in range(3):
         cloud.asked.clear()
         cloud.time += under_test.SAMPLED
-        runner.memory = runner._poll(runner.limits).memory
+        runner.decide_next()
         assert sorted(one.split()[0] for one in cloud.asked) == asked
     assert {runner.track(one).seen for one in runner.plan} == {True}
 
@@ -648,6 +736,26 @@ def test_the_exports_of_a_share_that_was_moved_before() -> None:
     runner = drive(FakeCloud(MOVED))
     runner.run()
     assert runner.with_exports(runner.plan[0])["export_locations_after"] == ["e"]
+
+
+def test_the_exports_of_what_is_copied_are_known_before_its_cutover() -> None:
+    cloud = FakeCloud(migrating(DONE))
+    runner = drive(cloud)
+    runner.preview()
+    assert as_record(runner.plan[0], runner.track(runner.plan[0]))["export_locations_before"] == []
+    for _twice in range(2):
+        runner.note_exports()
+    record = as_record(runner.plan[0], runner.track(runner.plan[0]))
+    assert record["export_locations_before"] == ["e"]
+    assert len(cloud.asked) == 1
+
+
+def test_the_exports_of_what_still_copies_are_not_asked_for() -> None:
+    cloud = FakeCloud(migrating("migration_driver_in_progress"))
+    runner = drive(cloud)
+    runner.preview()
+    runner.note_exports()
+    assert cloud.asked == []
 
 
 # -- pauses ----------------------------------------------------------------------------------

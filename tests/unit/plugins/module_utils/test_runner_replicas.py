@@ -25,58 +25,11 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila
     EVACUATION,
     Manila,
 )
+from ansible_collections.manila.migration.tests.unit.plugins.module_utils.model_cloud import (
+    ModelCloud,
+)
 
 OLD, NEW, THIRD = "old@array#p", "new@box#p", "third@crate#p"
-
-
-class ModelCloud:
-    """The door to a model instead of a cloud."""
-
-    def __init__(self, manila: Manila) -> None:
-        self.manila = manila
-        self.marked = manila.marked
-        self.migrating = manila.migrating
-        self.share_servers = manila.share_servers
-
-    def now(self) -> float:
-        return self.manila.now
-
-    def services(self) -> list[Any]:
-        return list(self.manila.services().values())
-
-    def observe(self, ids: Any) -> Any:
-        return self.manila.observe(ids)
-
-    def observe_replicas(self, planned: Any) -> Any:
-        found = {one: self.manila.observe_replica(one, *where) for one, where in planned.items()}
-        found = {one: seen for one, seen in found.items() if seen}
-        return found, set(planned) - set(found)
-
-    def replica_facts(self, share_id: str, source: str, to: str | None) -> Any:
-        return self.manila.replica_facts(share_id, source, to)
-
-    def _send(self, method: Any, *arguments: str) -> None:
-        try:
-            method(*arguments)
-        except manila_model.Refused as refused:
-            raise door.Refused(str(refused), refused.status) from None
-        except manila_model.Unknown as unknown:
-            raise door.Unknown(str(unknown)) from None
-
-    def mark(self, share_id: str, mark: Any) -> None:
-        self._send(self.manila.mark, share_id, mark)
-
-    def unmark(self, share_id: str) -> None:
-        self._send(self.manila.unmark, share_id)
-
-    def create_replica(self, share_id: str, pool: str, network: str | None) -> None:
-        self._send(self.manila.create_replica, share_id, pool)
-
-    def promote_replica(self, replica_id: str) -> None:
-        self._send(self.manila.promote_replica, "s", replica_id)
-
-    def delete_replica(self, replica_id: str) -> None:
-        self._send(self.manila.delete_replica, "s", replica_id)
 
 
 def model(*at: str, faults: tuple[str, ...] = ()) -> Manila:
@@ -87,7 +40,7 @@ def model(*at: str, faults: tuple[str, ...] = ()) -> Manila:
 
 def runner(manila: Manila, goal: str = COMPLETED, **more: Any) -> Runner:
     return Runner(
-        ModelCloud(manila),  # type: ignore[arg-type]
+        ModelCloud(manila),
         [Migration("s", OLD, NEW, kind=SHARE_REPLICA)],
         Limits(goal=goal),
         timeout=more.pop("timeout", 7200),
@@ -108,17 +61,16 @@ def at(manila: Manila) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("places", "ends", "verbs"),
     [
-        ([OLD], {NEW: "active"}, ["mark", "start", "complete", "cancel", "unmark"]),
+        ([OLD], {NEW: "active"}, ["mark", "start", "complete", "remove", "unmark"]),
         (
             [OLD, THIRD],
             {NEW: "active", THIRD: "in_sync"},
-            ["mark", "start", "complete", "cancel", "unmark"],
+            ["mark", "start", "complete", "remove", "unmark"],
         ),
-        ([THIRD, OLD], {THIRD: "active", NEW: "in_sync"}, ["mark", "start", "cancel", "unmark"]),
+        ([THIRD, OLD], {THIRD: "active", NEW: "in_sync"}, ["mark", "start", "complete", "unmark"]),
     ],
 )
 def test_the_whole_way(places, ends, verbs):
-    """To the model each removal is a ``cancel``."""
     manila = model(*places)
     run = runner(manila)
     run.run()
@@ -220,7 +172,7 @@ def test_those_that_nobody_planned_are_read_by_their_marks():
     ((share, replicas),) = manila.marked()
     assert observe_replica(share, replicas).host == OLD
     run = Runner(
-        ModelCloud(manila),  # type: ignore[arg-type]
+        ModelCloud(manila),
         [],
         Limits(),
         timeout=10,

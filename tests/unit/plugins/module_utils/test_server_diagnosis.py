@@ -15,6 +15,7 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     Diagnosis,
 )
 from ansible_collections.manila.migration.plugins.module_utils.records import (
+    INTERRUPTED,
     Instance,
     Service,
     Share,
@@ -28,6 +29,7 @@ from ansible_collections.manila.migration.plugins.module_utils.server_diagnosis 
 )
 from ansible_collections.manila.migration.plugins.module_utils.states import (
     LONGEST_CANCEL_SECONDS,
+    SHARE_SERVER,
 )
 
 OLD, NEW = "node@old", "node@new"
@@ -45,6 +47,7 @@ COPY = ShareServer(
     "s",
     updated_at=THEN,
 )
+SHARE = Share("share0", "name0", 1, f"{OLD}#p", "server_migrating")
 ALIVE = {host: Service("manila-share", host, "enabled", "up") for host in (OLD, NEW)}
 DEAD = {**ALIVE, NEW: Service("manila-share", NEW, "enabled", "down")}
 
@@ -157,6 +160,23 @@ RELEASE = [
             True,
         ),
         (scene(moving("migration_driver_phase1_done"), COPY), LATER, "copied", [], True),
+        *(
+            (
+                replace(
+                    scene(moving("migration_driver_phase1_done"), COPY),
+                    shares=[replace(SHARE, metadata={INTERRUPTED: mark})],
+                ),
+                LATER,
+                code,
+                [],
+                code != "cancel_failed",
+            )
+            for mark, code in (
+                ("d cancelled at 2027-01-15T08:00:30Z", "cancelling"),
+                ("d cancelled at 2027-01-15T04:00:00Z", "cancel_failed"),
+                ("e cancelled at 2027-01-15T08:00:30Z", "copied"),
+            )
+        ),
         (
             scene(moving("migration_driver_phase1_done"), COPY, services=DEAD),
             NOW,
@@ -196,7 +216,7 @@ RELEASE = [
         ),
         (
             scene(moving("migration_cancel_in_progress"), COPY),
-            LATER + LONGEST_CANCEL_SECONDS,
+            LATER + LONGEST_CANCEL_SECONDS[SHARE_SERVER],
             "cancel_failed",
             CANCEL_AGAIN,
             True,
@@ -285,14 +305,18 @@ def test_what_the_steps_require() -> None:
     assert diagnose_server(scene(FAILED), NOW, 600).requires is None
     assert diagnose_server(scene(resting("migration_error"), BROKEN), NOW, 600).requires is None
     lost = scene(moving("migration_cancel_in_progress"))
-    assert diagnose_server(lost, LATER + LONGEST_CANCEL_SECONDS, 600).requires == "good_copy"
+    assert (
+        diagnose_server(lost, LATER + LONGEST_CANCEL_SECONDS[SHARE_SERVER], 600).requires
+        == "good_copy"
+    )
 
 
 def test_a_cutover_of_a_driver_may_take_as_long() -> None:
     halted = scene(moving("migration_completing"), COPY)
     assert "driver_timeout" in diagnose_server(halted, LATER, 600).message
     assert (
-        "driver_timeout" not in diagnose_server(halted, LATER + LONGEST_CANCEL_SECONDS, 600).message
+        "driver_timeout"
+        not in diagnose_server(halted, LATER + LONGEST_CANCEL_SECONDS[SHARE_SERVER], 600).message
     )
 
 

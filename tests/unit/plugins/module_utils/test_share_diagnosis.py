@@ -293,6 +293,23 @@ BROKEN = [Snapshot("x", "s", "error", "kept")]
             True,
         ),
         (moving("data_copying_completed", metadata={INTERRUPTED: "i9"}), NOW, "copied", [], True),
+        # A cancel is on its way: of that nothing shows.
+        *(
+            (moving(state, metadata={INTERRUPTED: mark}), NOW, code, [], code != "cancel_failed")
+            for state in ("migration_driver_phase1_done", "data_copying_completed")
+            for mark, code in (
+                ("i1 cancelled at 2027-01-15T08:00:30Z", "cancelling"),
+                ("i1 cancelled at 2027-01-15T06:00:00Z", "cancel_failed"),
+                ("i9 cancelled at 2027-01-15T08:00:30Z", "copied"),
+            )
+        ),
+        (
+            moving("migration_driver_phase1_done", metadata={INTERRUPTED: "i1"}),
+            NOW,
+            "cancelling",
+            [],
+            True,
+        ),
         (crashed("data_copying_starting"), NOW, "running", [], True),
         (crashed("data_copying_starting"), LATER, "copy_interrupted", BY_DATA, False),
         (crashed("data_copying_completing"), LATER, "copy_interrupted", BY_DATA, False),

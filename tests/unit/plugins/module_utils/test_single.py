@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils import single
-from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
+from ansible_collections.manila.migration.plugins.module_utils.engine import (
+    Migration,
+    timestamp,
+)
+from ansible_collections.manila.migration.plugins.module_utils.records import CopyMark
 from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
 from ansible_collections.manila.migration.plugins.module_utils.single import (
     SingleMigrationModule,
@@ -52,15 +56,18 @@ class NotingCloud(FakeCloud):
 
     def observe(self, ids: Any) -> tuple[dict[str, Observation], set[str]]:
         seen, gone = super().observe(ids)
-        left = "" if "forget" in self.sent else "i1"
-        return {one: replace(what, interrupted=left) for one, what in seen.items()}, gone
+        left = None if "forget" in self.sent else CopyMark("i1")
+        return {one: replace(what, copy_mark=left) for one, what in seen.items()}, gone
 
-    def forget_interruption(self, share_id: str) -> None:
+    def unmark_copy(self, share_id: str) -> None:
         self._send("forget")
 
 
-def run(cloud: FakeCloud, state: str, check_mode: bool = False) -> dict[str, Any]:
+def run(
+    cloud: FakeCloud, state: str, check_mode: bool = False, wait: bool = True
+) -> dict[str, Any]:
     module = Single(state, check_mode)
+    module.params["wait"] = wait
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(single, "Runner", partial(Runner, sleep=cloud.sleep))
         module.drive(cloud, Migration("s", OLD, NEW))  # type: ignore[arg-type]
@@ -92,6 +99,18 @@ def test_the_record_of_an_old_copy_is_taken_away_though_nothing_else_is_to_do() 
     assert cloud.sent == ["forget"]
     assert run(cloud, "completed")["changed"] is False
     assert cloud.sent == ["forget"]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_is_being_cancelled_is_neither_completed_nor_said_to_be(wait: bool) -> None:
+    cloud = FakeCloud(migrating("migration_driver_phase1_done"))
+    seen = cloud.seen[0]
+    assert isinstance(seen, Observation) and seen.copy
+    mark = CopyMark(seen.copy.id, timestamp(cloud.time))
+    cloud.seen = [replace(seen, copy_mark=mark)]
+    with pytest.raises(Refusal):
+        run(cloud, "completed", wait=wait)
+    assert cloud.sent == []
 
 
 def test_check_mode_says_that_it_would_be_started_and_sends_nothing() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.manila.migration.plugins.action import evacuation as action
+from ansible_collections.manila.migration.plugins.module_utils.records import INTERRUPTED
 from ansible_collections.manila.migration.plugins.modules import evacuation
 from ansible_collections.manila.migration.tests.unit.plugins.modules import in_process
 from ansible_collections.manila.migration.tests.unit.plugins.scripted import (
@@ -200,12 +201,18 @@ def test_what_is_copied_is_cut_over_and_only_once(session, run, script):
     assert not again["changed"] and session.changes() == []
 
 
-def test_what_runs_is_cancelled_and_only_once(session, run, script):
+def test_what_runs_is_cancelled_and_only_once(session, run, script, clock):
     script.opens()
     script.polls(COPYING, BOTH, progress=40)
     script.looks(COPYING, BOTH)
+    mark = {INTERRUPTED: f"i2 cancelled at {clock.text()[:19]}Z"}
+    session.expect("POST", "/shares/s1/metadata", {"metadata": mark}, body={"metadata": mark})
+    script.looks({**COPYING, "metadata": mark}, BOTH)
     script.sends(CANCEL)
-    script.polls(share(task_state="migration_cancelled"), AT_SOURCE)
+    cancelled = share(task_state="migration_cancelled", metadata=mark)
+    script.polls(cancelled, AT_SOURCE)
+    script.looks(cancelled, AT_SOURCE)
+    session.expect("DELETE", f"/shares/s1/metadata/{INTERRUPTED}")
     result = run(state="cancelled")
     assert result["changed"] and result["migrations"][0]["phase"] == "cancelled"
 

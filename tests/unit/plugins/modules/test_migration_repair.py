@@ -580,6 +580,13 @@ CASES = {
         good_copy="source",
         afterwards=SERVER_RESTS,
     ),
+    "a cancel that does not show": Case(
+        "cancelling",
+        moving(
+            "migration_driver_phase1_done",
+            metadata={INTERRUPTED: f"i1 cancelled at {Clock().text(600)[:19]}Z"},
+        ),
+    ),
     "server's cancel failed": Case(
         "cancel_failed",
         Servers([source("migration_cancel_in_progress"), COPY], ("server_migrating",)),

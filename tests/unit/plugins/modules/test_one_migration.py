@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from ansible_collections.manila.migration.plugins.module_utils.records import INTERRUPTED
 from ansible_collections.manila.migration.plugins.modules import (
     share_migration,
     share_server_migration,
@@ -61,6 +62,15 @@ CANCELLED = share(task_state="migration_cancelled"), AT_SOURCE
 POOLS = pool(OLD), pool(NEW)
 
 
+def mark(clock):
+    """What is written right before a cancel."""
+    return {INTERRUPTED: f"i2 cancelled at {clock.text()[:19]}Z"}
+
+
+def marked(state, clock):
+    return {**state[0], "metadata": mark(clock)}, state[1]
+
+
 class ShareScript:
     """The parts of the script of one share."""
 
@@ -94,6 +104,13 @@ class ShareScript:
     def sends(self, name, answer=None, status=202, **fields):
         body = {name: {**fields} or None}
         self.session.expect("POST", "/shares/s1/action", answer, status, body)
+
+    def marks(self):
+        written = {"metadata": mark(self.clock)}
+        self.session.expect("POST", "/shares/s1/metadata", written, body=written)
+
+    def unmarks(self):
+        self.session.expect("DELETE", f"/shares/s1/metadata/{INTERRUPTED}")
 
     def starts(self, answer=None, status=202, **options):
         given = {
@@ -183,8 +200,12 @@ def test_a_migration_is_cancelled_and_only_once(session, run, script):
     script.polls(COPYING, progress=40)
     script.polls(COPYING)
     script.looks(COPYING)
+    script.marks()
+    script.looks(marked(COPYING, script.clock))
     script.sends("migration_cancel")
-    script.polls(CANCELLED)
+    script.polls(marked(CANCELLED, script.clock))
+    script.looks(marked(CANCELLED, script.clock))
+    script.unmarks()
     assert run(state="cancelled")["changed"]
     script.opens(CANCELLED)
     script.polls(CANCELLED)
