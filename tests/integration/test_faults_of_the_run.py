@@ -12,11 +12,12 @@ from __future__ import annotations
 import pytest
 from conftest import ALPHA, FILES1, GAMMA, Ansible, Manila, sandbox, wait_for
 from fault_proxy import Proxy
-from faults import Evacuation, assert_moved, case, hashes, write_files
+from faults import Evacuation, assert_at_source, assert_moved, case, hashes, write_files
 
 MOVED = "the same command moves everything, once"
 START = "migration_start$"
 COMPLETE = "migration_complete$"
+CANCEL = "migration_cancel$"
 
 
 @pytest.mark.parametrize(
@@ -196,3 +197,29 @@ def test_killed_host_assisted(manila: Manila, ansible: Ansible, proxy: Proxy, st
     assert_moved(manila, [share], FILES1)
     assert hashes(manila.folder(share)) == before
     assert len(proxy.carried(START)) == len(proxy.carried(COMPLETE)) == 1
+
+
+@pytest.mark.quick
+@pytest.mark.fault(
+    "killed while a driver is slow to cancel, which Manila does not show; then a cutover",
+    "status names the cancel; the cutover waits for it and completes nothing; the share is at its source",
+)
+def test_a_cutover_while_a_driver_cancels(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
+    share = manila.create("one", ALPHA)
+    sandbox("speed", "--cancel-seconds", "40")
+    Evacuation(ansible, "copy", role=True).succeed()
+    cancelling = Evacuation(ansible, "cancel", role=True).begin()
+    wait_for(lambda: proxy.carried(CANCEL))
+    cancelling.kill()
+    assert manila.share(share).task_state == "migration_driver_phase1_done"
+
+    status = ansible.evacuate("status").by_name("Give it the name that it is documented under")
+    (record,) = status["ansible_facts"]["evacuate_result"]["migrations"]
+    assert (record["phase"], record["waiting_for"]["code"]) == ("copied", "cancelling")
+
+    # It waits as long as the driver takes, and finds nothing that it could complete.
+    cutover = Evacuation(ansible, "cutover", role=True).run()
+    assert cutover.returncode != 0
+    assert not proxy.carried(COMPLETE) and len(proxy.carried(CANCEL)) == 1
+    assert_at_source(manila, [share])
+    assert not manila.share(share).metadata
