@@ -307,7 +307,7 @@ def test_a_namespace_is_looked_at_again_after_unmounting(run) -> None:
     def start(_target: str) -> None:
         client.add_namespace("late", COPY)
         client.add_process(80, namespace="late", command="httpd")
-        client.on_unmount = lambda _target: None
+        client.on_unmount = None
 
     client.on_unmount = start
     result = run(client, "unmounted")
@@ -320,7 +320,7 @@ def test_a_mount_that_comes_back_while_it_is_unmounted(run) -> None:
     client = FakeClient(MOUNT)
 
     def mount_again(target: str) -> None:
-        client.on_unmount = lambda _target: None
+        client.on_unmount = None
         client.run(["timeout", "-k", "5", "60", "mount", "-o", "rw", "-t", "nfs", OLD, target])
 
     client.on_unmount = mount_again

@@ -9,10 +9,12 @@ It stands in for ``_client_mounts.system.LocalSystem``.  Unmounting propagates a
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.mountinfo import (
     Mount,
@@ -66,7 +68,7 @@ class FakeClient:
         self.unmountable: dict[str, str] = {}  # target -> what umount says
         self.broken: dict[str, str] = {}  # source -> what mount says
         self.ignored: set[str] = set()  # sources of which mount says that all is well
-        self.on_unmount: Callable[[str], None] = lambda _target: None
+        self.on_unmount: Callable[[str], None] | None = None
         self.hanging = False
         self.root = root
         self.commands: list[list[str]] = []
@@ -97,6 +99,37 @@ class FakeClient:
     def targets(self, name: str = "host") -> list[str]:
         """What is mounted where, but for the root."""
         return [f"{mount.target} {mount.source}" for mount in self.namespaces[name][1:]]
+
+    # -- kept from one run of the module to the next -------------------------------------------
+
+    def save(self, path: str) -> None:
+        """Write what there is to a file, but for what is made to fail."""
+        state = {
+            "namespaces": {
+                name: [asdict(mount) for mount in table] for name, table in self.namespaces.items()
+            },
+            "processes": {pid: asdict(process) for pid, process in self.processes.items()},
+            "numbers": self.numbers,
+            "files": self.files,
+            "root": self.root,
+            "_next_id": self._next_id,
+        }
+        Path(path).write_bytes(pickle.dumps(state))
+
+    @classmethod
+    def load(cls, path: str) -> FakeClient:
+        """Read what ``save`` has written."""
+        client = cls()
+        client.__dict__.update(pickle.loads(Path(path).read_bytes()))
+        client.namespaces = {
+            name: [Mount(**mount) for mount in table]  # type: ignore[arg-type]
+            for name, table in client.namespaces.items()
+        }
+        client.processes = {
+            pid: Process(**process)  # type: ignore[arg-type]
+            for pid, process in client.processes.items()
+        }
+        return client
 
     # -- System ------------------------------------------------------------------------------
 
@@ -264,7 +297,8 @@ class FakeClient:
         groups = {tag[7:] for tag in parent.propagation if tag.startswith("shared:")}
         for copies in list(self.namespaces.values())[1:]:
             self._propagate(mount, groups, copies)
-        self.on_unmount(target)
+        if self.on_unmount:
+            self.on_unmount(target)
         return ""
 
     def _propagate(self, mount: Mount, groups: set[str], copies: list[Mount]) -> None:
