@@ -15,11 +15,15 @@ author:
 description:
   - Runs on a client of shares. Finds what it has mounted of them, unmounts it before the cutover, mounts the new export in its
     place afterwards, and the old one again where the cutover failed.
-  - The mounts are found by their export, in whatever form the server is written, as a name or an address, and below the
+  - The mounts are found by their export, in whatever form the server is written, as a name, an address or not at all, and below the
     export's root, too. Bind mounts of them are moved along.
+  - A share is ready for its cutover only if every mount of it on the client is accounted for, in every mount namespace. What can't be
+    identified, reached or moved is left, with a code, and so the share is not ready unless the operator accepts it by name.
+  - Mounts that another program manages are named with that program and not moved, as it would mount the old export again.
   - What was done is read from C(/proc/self/mountinfo), not believed. C(/etc/fstab) is kept in step; its comments and other
     lines stay as they are.
-  - A mount that is held by processes stays, and they are named. A share is unmounted from a client wholly or not at all.
+  - A mount that is held by processes stays, and they are named. A share is unmounted from a client wholly or not at all, less what is
+    accepted.
   - What was unmounted is written down on the client first, so that a run that was killed can be repeated.
 options:
   exports:
@@ -50,9 +54,10 @@ options:
         default: []
   state:
     description:
-      - V(found) only tells what is mounted.
+      - V(found) only tells what is mounted, and what would be left.
       - V(unmounted) takes the mounts of O(exports[].before) away, and writes down what they were.
       - V(mounted) mounts O(exports[].after) where something was unmounted, or is still mounted of O(exports[].before), and changes fstab.
+        It fails where the old export is still mounted in another mount namespace, or by another program, after it has moved the rest.
       - V(restored) mounts again what V(unmounted) took away, as it was, and changes fstab back.
     type: str
     choices: [found, unmounted, mounted, restored]
@@ -64,10 +69,35 @@ options:
     type: list
     elements: str
     default: [nfs, cifs, ceph, glusterfs]
+  accept:
+    description:
+      - What may stay mounted although it is left, each by its code and by its source, its target, or both. Such a mount stays as it is,
+        and doesn't keep its share from being ready; it is listed in RV(accepted), and in a warning. Data that is written through it
+        after the cutover begins is lost.
+      - An entry that speaks of nothing on this client is a warning.
+    type: list
+    elements: dict
+    default: []
+    version_added: 1.1.0
+    suboptions:
+      code:
+        description:
+          - A code of RV(left[].code), but V(taken), V(no_export) and V(failed), which are about mounting and unmounting itself.
+        type: str
+        required: true
+      source:
+        description: What is mounted, as RV(left[].source) has it.
+        type: str
+        default: ""
+      target:
+        description: Where it is mounted, as RV(left[].target) has it.
+        type: str
+        default: ""
   force:
     description:
       - Whether to detach mounts that are busy, or whose server doesn't answer (C(umount --lazy)). Processes that hold them are not ended,
-        and go on using the old export.
+        and go on using the old export. They are named in a warning. Mounts in other namespaces, and those that other programs manage,
+        stay nevertheless.
     type: bool
     default: false
   timeout:
@@ -90,9 +120,11 @@ attributes:
   idempotent:
     support: full
 notes:
-  - Needs root, but for O(state=found), which finds the processes of others only with it.
+  - Needs root. Without it O(state=found) works, but no share is ready, as other mount namespaces can't be read.
   - Needs Linux with C(mount) and C(umount) of util-linux, C(timeout) of coreutils, and what mounts the protocol.
-  - Mounts by autofs or by an automount unit of systemd are named, not moved.
+  - Mounts by autofs, by an automount unit of systemd, by kubelet, container engines, Nova and Cinder are named, not moved.
+  - Mount namespaces are looked for in the threads of all processes, in their open files, and among mounts of nsfs. To look into one that
+    has no process, a child of the module enters it; nothing that lies in it is run.
 extends_documentation_fragment:
   - manila.migration.attributes.standalone
 seealso:
@@ -114,6 +146,17 @@ EXAMPLES = r"""
       - id: 5b1c8a39-5e3c-4a9d-8f8e-7a7f8d2c9e11
         name: projects
         before: ["192.0.2.10:/shares/projects"]
+
+- name: Unmount it, but for a volume of a container that nobody writes to
+  manila.migration.client_mounts:
+    state: unmounted
+    exports:
+      - id: 5b1c8a39-5e3c-4a9d-8f8e-7a7f8d2c9e11
+        name: projects
+        before: ["192.0.2.10:/shares/projects"]
+    accept:
+      - code: managed
+        target: /var/lib/docker/volumes/archive/_data
 
 - name: Mount the new export after it
   manila.migration.client_mounts:
@@ -152,6 +195,11 @@ mounts:
     source:
       description: What is mounted there, or was until it was unmounted. A folder, if RV(mounts[].bind).
       type: str
+    managed_by:
+      description:
+        - The program that manages the mount, one of V(fstab), V(autofs), V(systemd), V(container engine), V(kubelet), V(nova), V(cinder).
+        - Empty where none is known to.
+      type: str
     type:
       description: Type of the file system.
       type: str
@@ -168,11 +216,15 @@ mounts:
       description: V(mounted) or V(unmounted).
       type: str
     sides:
-      description: Of which export locations it is mounted, V(before) or V(after), or both where these are the same. Empty if unmounted.
+      description:
+        - Of which export locations it is mounted, V(before) or V(after), or both where these are the same, or mounted over each other.
+          Each is there once, in this order. Empty if unmounted.
       type: list
       elements: str
 left:
-  description: Mounts that are not as O(state) says, and why. With O(state=found), what would keep them from being unmounted.
+  description:
+    - Mounts that are not as O(state) says, and why. With O(state=found), what would keep them from being unmounted.
+    - What is accepted is not among them.
   type: list
   elements: dict
   returned: always
@@ -183,26 +235,43 @@ left:
     name:
       description: Name of the share.
       type: str
+    source:
+      description: What is mounted. Empty with V(unreadable).
+      type: str
     target:
-      description: Where it is mounted.
+      description: Where it is mounted, in the namespace in question. With V(unreadable), the file that can't be looked into.
       type: str
     code:
-      description: One of V(busy), V(below), V(autofs), V(credentials), V(namespace), V(taken), V(no_export), V(failed).
+      description:
+        - One of V(busy), V(below), V(autofs), V(managed), V(credentials), V(unsupported), V(namespace), V(unreadable), V(unidentified),
+          V(parent), V(taken), V(no_export), V(failed).
       type: str
     message:
       description: The reason.
       type: str
     holders:
-      description: The processes that hold the mount, each with C(pid), C(command) and C(user).
+      description: The processes that hold the mount, or have it in their namespace, each with C(pid), C(command) and C(user).
       type: list
       elements: dict
+    managed_by:
+      description: The program that manages the mount, as RV(mounts[].managed_by).
+      type: str
+accepted:
+  description: What would be in RV(left), and is accepted by O(accept), with the same keys.
+  type: list
+  elements: dict
+  returned: always
 ready:
-  description: IDs of shares of which nothing is mounted here. With O(state=unmounted), these can be cut over.
+  description:
+    - IDs of shares of which nothing is mounted here but what is accepted, and nothing is left. With O(state=unmounted), these can be
+      cut over.
   type: list
   elements: str
   returned: always
 similar:
-  description: Mounts with the path of an export, of a server that is none of the export's. They are not touched.
+  description:
+    - Mounts with the path of an export, of a server that is none of the export's. They are not touched, and they are in RV(left), too,
+      with the code V(unidentified).
   type: list
   elements: dict
   returned: always

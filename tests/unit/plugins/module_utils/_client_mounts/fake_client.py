@@ -112,6 +112,7 @@ class FakeClient:
             "numbers": self.numbers,
             "files": self.files,
             "root": self.root,
+            "unmountable": self.unmountable,
             "_next_id": self._next_id,
         }
         Path(path).write_bytes(pickle.dumps(state))
