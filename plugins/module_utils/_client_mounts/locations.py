@@ -185,14 +185,14 @@ def doubts(
     - with the end of the export's path, on the same server: a pseudo root abbreviates it;
     - with a folder above the export.
 
-    A source without a path (ceph-fuse) may be of every share of its protocol.
+    CephFS by FUSE has no path in its source, and may be every share of CephFS.
     """
     location = parse_location(source)
     mounted = _mounted_addresses(options)
     told: dict[str, Doubt] = {}
     for share, _number, text, export in _exports(shares, side):
         if location is None:
-            if _may_be_of_type(fstype, text, export):
+            if family(fstype) == "ceph" and _is_ceph_export(text):
                 told.setdefault(share.id, Doubt(share, text, "unidentified", False))
             continue
         if export.unc != location.unc:
@@ -221,12 +221,9 @@ def _exports(shares: Iterable[Share], side: str) -> Iterator[tuple[Share, int, s
                 yield share, number, text, export
 
 
-def _may_be_of_type(fstype: str, text: str, export: Location) -> bool:
-    """Tell whether a mount of a type, the source of which says nothing, may be of an export."""
-    kind = family(fstype)
-    # Manila's exports of native CephFS name monitors, with their ports.
-    is_ceph = not export.unc and bool(re.search(r":\d+(,|:/)|,", text))
-    return export.unc == (kind == "cifs") and is_ceph == (kind == "ceph")
+def _is_ceph_export(text: str) -> bool:
+    """Tell an export of native CephFS: Manila names its monitors, with their ports."""
+    return bool(re.search(r":\d+(,|:/)|^[^/]*,", text))
 
 
 def _abbreviates(path: str, export: str) -> bool:

@@ -35,7 +35,7 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A namespace, or a process the namespace of which is not known, that could not be read."""
+    """A namespace that could not be read, or a process (``pid`` is not 0) in one."""
 
     path: str
     pid: int
@@ -70,11 +70,13 @@ def read_namespaces(system: System, own_table: Sequence[Mount]) -> Namespaces:
     own = system.read_link(OWN)
     threads: dict[str, dict[str, list[tuple[int, str]]]] = {}
     files: dict[str, str] = {}
+    unnamed: list[tuple[int, list[Mount]]] = []
     for pid in list_pids(system):
-        _read_process(system, pid, threads, files, result)
+        _read_process(system, pid, threads, files, unnamed, result)
     for key, roots in threads.items():
         if key != own:
             _read_threads(system, key, roots, result)
+    _sort_unnamed(unnamed, own_table, result)
     _note_files(own_table, "", files)
     for namespace in list(result.readable.values()):
         _note_files(namespace.table, f"/proc/{namespace.pids[0]}/root", files)
@@ -104,9 +106,15 @@ def _read_process(
     pid: int,
     threads: dict[str, dict[str, list[tuple[int, str]]]],
     files: dict[str, str],
+    unnamed: list[tuple[int, list[Mount]]],
     result: Namespaces,
 ) -> None:
-    """Note the namespaces of a process' threads, by their roots, and those that its open files keep."""
+    """Note the namespaces of a process' threads, by their roots, and those that its open files keep.
+
+    Where the link that names the namespace can't be read, mountinfo often can: the kernel lets
+    everybody read that, and wants the right to trace the process for the link (fs/proc_namespace.c,
+    fs/proc/namespaces.c).
+    """
     try:
         names = system.list_dir(f"/proc/{pid}/task")
     except OSError:
@@ -118,14 +126,19 @@ def _read_process(
             root = system.read_link(f"{folder}/root")
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
-        except OSError as error:
-            result.unreadable.append(Unreadable("/proc", pid, error.strerror or str(error)))
-            return
+        except OSError:
+            try:
+                unnamed.append((pid, parse_mountinfo(system.read_text(f"{folder}/mountinfo"))))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            except OSError as error:
+                result.unreadable.append(Unreadable("/proc", pid, error.strerror or str(error)))
+            continue
         threads.setdefault(key, {}).setdefault(root, []).append((pid, folder))
     try:
         numbers = system.list_dir(f"/proc/{pid}/fd")
     except OSError:
-        return  # it has ended, or the link above could not be read either
+        return  # it has ended, or it is unreadable above all
     for number in numbers:
         try:
             link = system.read_link(f"/proc/{pid}/fd/{number}")
@@ -161,6 +174,24 @@ def _read_threads(
     elif error is not None:
         reason = error.strerror or str(error)
         result.unreadable += [Unreadable("/proc", pid, reason) for pid in pids]
+
+
+def _sort_unnamed(
+    unnamed: Sequence[tuple[int, list[Mount]]], own_table: Sequence[Mount], result: Namespaces
+) -> None:
+    """Tell the namespaces of processes by what is mounted in them: no two have a mount's ID in common."""
+    own = {mount.id for mount in own_table}
+    for pid, table in unnamed:
+        ids = {mount.id for mount in table}
+        if not ids or ids & own:
+            continue
+        for namespace in result.readable.values():
+            if ids & {mount.id for mount in namespace.table}:
+                namespace.pids = sorted({*namespace.pids, pid})
+                break
+        else:
+            key = f"mounts of {pid}"
+            result.readable[key] = Namespace(key, table, [pid])
 
 
 def _note_files(table: Sequence[Mount], root: str, files: dict[str, str]) -> None:

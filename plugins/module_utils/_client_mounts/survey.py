@@ -8,6 +8,7 @@ Reads the client through `system`; changes nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -135,6 +136,9 @@ class Survey:
 
         done = self.system.finish_within(self.request.timeout, read)
         if answers:
+            if not self.system.is_root():
+                reason = "open files and roots of other users' processes may hide some"
+                answers[0].unreadable.append(Unreadable("/proc", 0, reason))
             return answers[0]
         why = f"the search took longer than {self.request.timeout} seconds"
         if done and errors:
@@ -365,7 +369,10 @@ class Survey:
         managers = (process_manager(self.system, pid) for pid in namespace.pids)
         manager = next((known for known in managers if known), None) or manager_of_path(target)
         if not holders:
-            return f"the mount namespace that {namespace.path} keeps", [], manager
+            opened = re.match(r"/proc/(\d+)/fd/", namespace.path)
+            holders = [describe_process(self.system, int(opened.group(1)))] if opened else []
+            by = f" of {holders_text(holders)}" if holders else ""
+            return f"the mount namespace that {namespace.path}{by} keeps", holders, manager
         return f"the mount namespace of {holders_text(holders)}", holders, manager
 
     def _note_unreadable(self, unreadable: Sequence[Unreadable], findings: Findings) -> None:
@@ -376,15 +383,19 @@ class Survey:
         for path, rows in by_path.items():
             pids = [row.pid for row in rows if row.pid]
             holders = [describe_process(self.system, pid) for pid in pids]
-            whose = f" of {holders_text(holders)}" if holders else f" at {path}"
+            whose = f"the mount namespace at {path}"
+            if holders:
+                whose = f"the mount namespace of {holders_text(holders)}"
+            elif path == "/proc":
+                whose = "every mount namespace"
             advice = (
                 "look there, and accept it by name"
                 if self.system.is_root()
                 else "run the task as root, with become"
             )
             message = (
-                f"the mount namespace{whose} cannot be read ({rows[0].reason}), so that nobody can tell "
-                f"what is mounted there: {advice}"
+                f"{whose} cannot be read ({rows[0].reason}), and the share may be mounted there: "
+                f"{advice}"
             )
             for share in self.request.shares:
                 findings.add(share.id, "unreadable", "", path, message, holders=holders)

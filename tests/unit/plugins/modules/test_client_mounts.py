@@ -220,6 +220,7 @@ def test_a_mount_that_may_be_of_the_share_blocks_it(run, line, code) -> None:
         "nfs4 192.0.2.21:/home rw,addr=192.0.2.21",
         "cifs //192.0.2.21/ifs/manila/share_1 rw,addr=192.0.2.21",
         "fuse.ceph-fuse ceph-fuse rw",
+        "nfs nowhere rw",
         "xfs /dev/sdb rw",
     ],
 )
@@ -364,6 +365,8 @@ def test_a_namespace_without_a_process_is_looked_into(run, kept) -> None:
         client.add_process(95, namespace="outer")
     result = run(client, "unmounted")
     assert left(result) == [("namespace", "/srv/projects")] and result["ready"] == []
+    holders = [holder["pid"] for holder in result["left"][0]["holders"]]
+    assert holders == ([1] if kept == "fd" else [])
 
 
 def _with(client: FakeClient, line: str) -> FakeClient:
@@ -386,10 +389,22 @@ def test_a_namespace_that_cannot_be_looked_into_blocks_every_share(run) -> None:
 
 
 def test_a_process_that_cannot_be_read_blocks(run) -> None:
-    client = with_namespace(denied=True)
+    client = with_namespace(denied=True, hidden=True)
     result = run(client, "unmounted")
     assert left(result) == [("unreadable", "/proc")] and "httpd (pid 80" in result["msg"]
     assert result["ready"] == []
+
+
+def test_a_process_that_cannot_be_traced_says_what_it_has_mounted(run) -> None:
+    client = with_namespace(COPY, root="rw", denied=True)
+    client.add_process(81, namespace="other", denied=True)
+    client.processes[1].denied = True  # of this namespace
+    result = run(client, "unmounted")
+    assert left(result) == [("namespace", "/srv/projects")] and result["ready"] == []
+    assert [holder["pid"] for holder in result["left"][0]["holders"]] == [80, 81]
+    client = with_namespace(denied=True)
+    client.processes[1].denied = True
+    assert run(client, "unmounted")["ready"] == ["s-1"]
 
 
 def test_without_root_nothing_is_ready_and_it_is_said(run) -> None:

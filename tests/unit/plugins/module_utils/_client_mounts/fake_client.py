@@ -47,7 +47,8 @@ class Process:
     cgroup: str = "0::/system.slice/app.service\n"
     cmdline: str = "app\0"
     threads: dict[int, str] = field(default_factory=dict)  # thread -> namespace
-    denied: bool = False
+    denied: bool = False  # it can't be traced
+    hidden: bool = False  # nor can mountinfo be read, which everybody may as a rule
 
 
 class FakeClient:
@@ -158,9 +159,11 @@ class FakeClient:
             return process.cgroup
         if name == "cmdline":
             return process.cmdline
-        self._allow(process)
         if name == "mountinfo":
+            if process.hidden:
+                raise PermissionError(13, "Permission denied")
             return self._mountinfo(self._namespace(process, found.group(2)), process.root)
+        self._allow(process)
         if name == "maps":
             return process.maps
         number = re.fullmatch(r"fdinfo/(\d+)", name)
