@@ -266,7 +266,10 @@ class Survey:
         return [
             describe_process(self.system, pid)
             for namespace in namespaces.readable.values()
-            if any(_is_copy(other, mount) for other in namespace.table)
+            if any(
+                (other.device, other.type) == (mount.device, mount.type)
+                for other in namespace.table
+            )
             for pid in namespace.pids
             if pid not in pids
         ]
@@ -399,7 +402,3 @@ class Survey:
             )
             for share in self.request.shares:
                 findings.add(share.id, "unreadable", "", path, message, holders=holders)
-
-
-def _is_copy(mount: Mount, other: Mount) -> bool:
-    return mount.device == other.device and mount.type == other.type

@@ -207,7 +207,7 @@ RECORDS = [
 def visit(play: Play) -> Callable[..., tuple[bool, str]]:
     """Unmount on the clients as before a cutover.  Returns whether it may go on, and why not."""
 
-    def call(*arguments: str, records=RECORDS, group="clients", **variables) -> tuple[bool, str]:
+    def call(*arguments: str, records=None, group="clients", **variables) -> tuple[bool, str]:
         include = {
             "ansible.builtin.include_role": {
                 "name": "manila.migration.evacuate",
@@ -217,7 +217,7 @@ def visit(play: Play) -> Callable[..., tuple[bool, str]]:
             "vars": {
                 "client_mounts_phase": "unmount",
                 "evacuate_client_ready_only": True,
-                "evacuate_client_records": records,
+                "evacuate_client_records": records or RECORDS,
                 "evacuate_client_group": group,
             },
         }

@@ -230,6 +230,20 @@ def test_other_mounts_block_nothing(run, line) -> None:
     assert result["left"] == [] and result["ready"] == ["s-1"] and len(client.targets()) == 1
 
 
+def test_an_export_of_a_whole_server(run) -> None:
+    """Every path lies below its root, so only the root itself may be meant."""
+    share = {**CLUSTER, "before": ["192.0.2.21:/"]}
+    for path, expected in (("/", [("unidentified", "/mnt/a")]), ("/home", [])):
+        client = FakeClient(f"60 22 0:60 / /mnt/a rw - nfs4 smart:{path} rw,addr=192.0.2.24")
+        assert left(run(client, "unmounted", share)) == expected
+
+
+def test_glusterfs_without_a_slash(run) -> None:
+    client = FakeClient("60 22 0:60 / /mnt/a rw - fuse.glusterfs 192.0.2.21:vol rw")
+    share = {**CLUSTER, "before": ["192.0.2.21:/vol"], "after": ["192.0.2.22:/vol"]}
+    assert run(client, "unmounted", share)["ready"] == ["s-1"] and client.targets() == []
+
+
 def test_cephfs_by_fuse_names_nothing_and_may_be_every_share_of_cephfs(run) -> None:
     client = FakeClient("60 22 0:60 / /mnt/a rw shared:9 - fuse.ceph-fuse ceph-fuse rw")
     share = {**CLUSTER, "before": ["192.0.2.1:6789,192.0.2.2:6789:/volumes/x"]}
@@ -339,6 +353,50 @@ def test_the_old_export_in_a_namespace_is_told_after_the_cutover(run) -> None:
     # Put back, the old export is in order; the share is not ready for that.
     result = run(client, "restored")
     assert result["left"] == [] and result["ready"] == []
+
+
+def test_a_namespace_that_comes_up_while_the_new_export_is_mounted(run) -> None:
+    client = FakeClient(MOUNT)
+
+    def start(_target: str) -> None:
+        client.add_namespace("late", COPY, root="rw")
+        client.add_process(80, namespace="late")
+
+    client.on_unmount = start
+    assert left(run(client, "mounted")) == [("namespace", "/srv/projects")]
+
+
+def test_the_old_export_only_in_a_namespace_is_in_order_but_not_ready_when_put_back(run) -> None:
+    client = with_namespace(COPY, root="rw")
+    client.namespaces["host"].pop()
+    result = run(client, "restored")
+    assert result["left"] == [] and result["ready"] == [] and not result["changed"]
+
+
+def test_the_same_export_on_both_sides_is_in_order_in_a_namespace_after_the_cutover(run) -> None:
+    client = with_namespace(COPY, root="rw")
+    both = {**PROJECTS, "after": [OLD]}
+    assert left(run(client, "unmounted", both)) == [("namespace", "/srv/projects")]
+    assert run(client, "mounted", both)["left"] == []
+
+
+def test_a_doubt_in_another_namespace_is_told_with_its_process_and_once(run) -> None:
+    doubtful = "60 1022 0:60 / /data rw - nfs4 smart:/shares/projects rw,addr=192.0.2.99"
+    client = with_namespace(doubtful)
+    result = run(client, "unmounted")
+    assert left(result) == [("unidentified", "/data")] and result["ready"] == []
+    assert [holder["pid"] for holder in result["left"][0]["holders"]] == [80]
+    # The copy of one that is here, too, is not told again.
+    client = _with(client, doubtful.replace("60 1022", "60 22").replace("/data", "/mnt"))
+    assert left(run(client)) == [("unidentified", "/mnt")]
+
+
+def test_a_process_that_ends_meanwhile(run) -> None:
+    client = with_namespace(COPY, root="rw", gone=True)
+    assert run(client, "unmounted")["ready"] == ["s-1"]
+    client = with_namespace(COPY, root="rw", gone=True)
+    client.add_process(81, namespace="other")
+    assert left(run(client, "unmounted")) == [("namespace", "/srv/projects")]
 
 
 def test_a_chrooted_process_hides_nothing(run) -> None:
@@ -459,6 +517,16 @@ def test_a_mount_that_another_program_manages_is_named_and_not_moved(
         assert result["left"][0]["managed_by"] == program == result["mounts"][0]["managed_by"]
         assert purpose in result["left"][0]["message"]
     assert client.targets() == [f"{target} {OLD}"] and client.commands == []
+
+
+def test_the_container_that_has_a_managed_mount_is_named(run) -> None:
+    client = FakeClient(MOUNT.replace("/srv/projects", VOLUME))
+    client.add_namespace("container", "60 1022 0:77 / /data rw - tmpfs tmpfs rw")
+    client.add_process(80, namespace="container")
+    client.add_namespace("other", COPY.replace("/srv/projects", "/data"))
+    client.add_process(90, namespace="other", command="postgres")
+    row = run(client)["left"][0]
+    assert row["code"] == "managed" and [holder["pid"] for holder in row["holders"]] == [90]
 
 
 def test_an_instance_that_holds_a_mount_wherever_nova_put_it(run) -> None:
@@ -717,6 +785,56 @@ def test_a_share_is_unmounted_wholly_or_not_at_all(run) -> None:
     result = run(client, "unmounted")
     assert left(result) == [("failed", "/srv/projects")] and RECORD not in client.files
     assert sorted(client.targets()) == [f"/mnt/projects {OLD}", f"/srv/projects {OLD}"]
+
+
+def test_a_run_that_was_killed_before_fstab_was_changed(run) -> None:
+    client = FakeClient(MOUNT, fstab=FSTAB)
+    run(client, "unmounted")
+    record = client.files[RECORD]
+    run(client, "mounted")
+    client.files.update({"/etc/fstab": FSTAB, RECORD: record})
+    result = run(client, "mounted")
+    assert result["left"] == [] and RECORD not in client.files
+    assert client.files["/etc/fstab"] == FSTAB.replace(OLD, NEW)
+
+
+def test_a_record_of_an_export_that_is_not_named_any_more(run) -> None:
+    client = FakeClient(MOUNT.replace(f" {OLD} ", " filer:/shares/projects "))
+    client.hosts = {"filer": {"192.0.2.10"}}
+    both = {**PROJECTS, "before": ["filer:/shares/projects", OLD]}
+    run(client, "unmounted", both)
+    assert run(client, "mounted")["left"] == [] and client.targets() == [f"/srv/projects {NEW}"]
+
+
+def test_bind_mounts_go_along_and_are_those_of_fstab(run) -> None:
+    bind = "51 22 0:45 / /home/p rw shared:29 - nfs4 192.0.2.10:/shares/projects/p rw,addr=192.0.2.10"  # fmt: skip
+    client = FakeClient(MOUNT, bind, fstab=FSTAB + "/srv/projects/p /home/p none bind 0 0\n")
+    result = run(client)
+    assert [(row["bind"], row["managed_by"]) for row in result["mounts"]] == [(False, "fstab"), (True, "fstab")]  # fmt: skip
+    assert run(client, "mounted")["left"] == []
+    assert ["mount", "-o", "bind", "/srv/projects/p", "/home/p"] in client.commands
+
+
+def test_the_diff_has_what_is_mounted_and_fstab(run) -> None:
+    client = FakeClient(MOUNT, fstab=FSTAB)
+    mounts, table = run(client, "mounted")["diff"]
+    assert (mounts["before"], mounts["after"]) == (f"{OLD} /srv/projects nfs\n", f"{NEW} /srv/projects nfs\n")  # fmt: skip
+    assert (table["before"], table["after"]) == (FSTAB, FSTAB.replace(OLD, NEW))
+
+
+def test_what_holds_no_mount(run) -> None:
+    client = FakeClient(MOUNT)
+    client.files["/sys/block/loop3/loop/backing_file"] = "/var/disk.img\n"
+    client.files["/proc/swaps"] = "Filename Type Size\n/swap file 1\n"
+    client.add_process(70, cwd="/srv/projectsX", mount_ids=[22])
+    client.processes[4000].cwd = "/srv/projects"  # the module itself
+    assert left(run(client)) == []
+
+
+def test_a_file_that_is_closed_meanwhile_hides_no_other(run) -> None:
+    client = FakeClient(MOUNT)
+    client.add_process(70, mount_ids=[0, 50])
+    assert left(run(client)) == [("busy", "/srv/projects")]
 
 
 def test_every_code_is_shown_by_a_test_here() -> None:

@@ -48,6 +48,7 @@ class Process:
     cmdline: str = "app\0"
     threads: dict[int, str] = field(default_factory=dict)  # thread -> namespace
     denied: bool = False  # it can't be traced
+    gone: bool = False  # it ends before its mounts are read
     hidden: bool = False  # nor can mountinfo be read, which everybody may as a rule
 
 
@@ -160,6 +161,8 @@ class FakeClient:
         if name == "cmdline":
             return process.cmdline
         if name == "mountinfo":
+            if process.gone:
+                raise ProcessLookupError(3, "No such process")
             if process.hidden:
                 raise PermissionError(13, "Permission denied")
             return self._mountinfo(self._namespace(process, found.group(2)), process.root)
@@ -167,6 +170,8 @@ class FakeClient:
         if name == "maps":
             return process.maps
         number = re.fullmatch(r"fdinfo/(\d+)", name)
+        if number and not process.mount_ids[int(number.group(1))]:
+            raise FileNotFoundError(2, "No such file or directory", path)  # closed meanwhile
         if number:
             return f"pos:\t0\nflags:\t0100000\nmnt_id:\t{process.mount_ids[int(number.group(1))]}\n"
         raise AssertionError(path)

@@ -175,3 +175,15 @@ def test_there_and_back(
     assert back and back.certain and back.subdirectory == there.subdirectory
     again = locations.replacement(instead, back, BEFORE)
     assert again is not None and locations.same_source(again, source)
+
+
+def test_a_backslash_in_a_path_of_nfs_stays() -> None:
+    assert locations.joined("192.0.2.20:/a\\b", "/c") == "192.0.2.20:/a\\b/c"
+    assert locations.joined("\\\\192.0.2.20\\a", "/c") == "//192.0.2.20/a/c"
+
+
+def test_the_same_server_by_one_location_and_the_path_by_another_is_no_certainty() -> None:
+    share = Share("1", "", ("192.0.2.21:/a", "192.0.2.22:/b"), ())
+    assert not found("192.0.2.21:/b", share).certain
+    told = locations.doubts("192.0.2.21:/b", "nfs4", "", [share], BEFORE, resolve)
+    assert [(doubt.code, doubt.similar) for doubt in told] == [("unidentified", True)]
