@@ -22,6 +22,7 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.di
     ShareMount,
     imagined,
     new_source,
+    source_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.findings import (
     Findings,
@@ -111,8 +112,7 @@ class Client:
     def _run(self) -> dict[str, Any]:
         self.survey = Survey(self.system, self.request)
         self.record = Record(self.system, self.request.record)
-        text = self.survey.read_fstab()
-        self.fstab = FstabEdit(text, text)
+        self.fstab = FstabEdit(self.survey.fstab, self.survey.fstab)
         report = Report(self.request, self.survey, self.record, self.findings)
         mounts = self.survey.read_mounts()
         shown_before = report.describe_mounts(mounts)
@@ -356,10 +356,11 @@ class Client:
         if family(mount.type) not in self.request.types:
             return False
         shares = [self.shares[entry.share_id]]
-        matched = match(mount.source, mount.super_flags, shares, side, self.survey.resolve)
+        there = source_of(mount)
+        matched = match(there, mount.super_flags, shares, side, self.survey.resolve)
         if not matched or not matched.certain:
             return False
-        return entry.bind or same_source(mount.source, source)
+        return entry.bind or same_source(there, source)
 
     def _mount_source(self, entry: Entry, source: str) -> str:
         """Mount; "" or what mount said."""

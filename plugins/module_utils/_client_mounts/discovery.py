@@ -102,7 +102,7 @@ def find(
     for mount in mounts:
         if family(mount.type) not in types:
             continue
-        source = _with_slash(mount)
+        source = source_of(mount)
         matched = match(source, mount.super_flags, shares, side, resolve)
         if matched and matched.certain:
             base = _base(mount, [other.mount for other in certain])
@@ -114,8 +114,8 @@ def find(
     return certain, doubtful
 
 
-def _with_slash(mount: Mount) -> str:
-    """Write ``host:volume``, which GlusterFS takes as well, as its exports are written."""
+def source_of(mount: Mount) -> str:
+    """Return a mount's source; ``host:volume``, which GlusterFS takes as well, as its exports are written."""
     if family(mount.type) == "glusterfs" and "/" not in mount.source:
         return mount.source.replace(":", ":/", 1)
     return mount.source
@@ -147,7 +147,7 @@ def _entry(mount: Mount, matched: Match, side: str, line: Line | None, base: Mou
         source = base.target.rstrip("/") + rest or "/"
         options = ",".join(["bind", *(flag for flag in mount.flags.split(",") if flag == "ro")])
         return Entry(*part, mount.target, source, "none", options, True, False)
-    source = mount.source
+    source = source_of(mount)
     location = parse_location(source)
     if location and not location.hosts and not is_ceph_device(source):
         # mount takes no source without a server, as the kernel shows it.

@@ -83,9 +83,10 @@ class Survey:
         # Programs that manage mounts, by share and target, as far as they were looked for.
         self.programs: dict[tuple[str, str], str] = {}
         self._addresses: dict[str, set[str]] = {}
-        self.lines = parse_fstab(self.read_fstab())
+        self.fstab = self._read_fstab()
+        self.lines = parse_fstab(self.fstab)
 
-    def read_fstab(self) -> str:
+    def _read_fstab(self) -> str:
         """Return fstab, "" if there is none."""
         try:
             return self.system.read_text(self.request.fstab)

@@ -242,6 +242,11 @@ def test_glusterfs_without_a_slash(run) -> None:
     client = FakeClient("60 22 0:60 / /mnt/a rw - fuse.glusterfs 192.0.2.21:vol rw")
     share = {**CLUSTER, "before": ["192.0.2.21:/vol"], "after": ["192.0.2.22:/vol"]}
     assert run(client, "unmounted", share)["ready"] == ["s-1"] and client.targets() == []
+    assert run(client, "restored", share)["left"] == []
+    assert client.targets() == ["/mnt/a 192.0.2.21:/vol"]
+    client = FakeClient("60 22 0:60 / /mnt/a rw - fuse.glusterfs 192.0.2.21:vol rw")
+    assert run(client, "mounted", share)["left"] == []
+    assert client.targets() == ["/mnt/a 192.0.2.22:/vol"]
 
 
 def test_cephfs_by_fuse_names_nothing_and_may_be_every_share_of_cephfs(run) -> None:
@@ -444,6 +449,21 @@ def test_a_namespace_that_cannot_be_looked_into_blocks_every_share(run) -> None:
     # Namespaces of a network, as `ip netns` makes them, mount nothing.
     client = _with(FakeClient(), "90 22 0:4 net:[17] /run/netns/a rw shared:5 - nsfs nsfs rw")
     assert run(client)["ready"] == ["s-1"]
+
+
+def test_a_namespace_that_only_a_namespace_without_processes_keeps(run) -> None:
+    client = FakeClient()
+    inner = client.add_namespace("inner", COPY)
+    lines = [
+        f"90 {{}} 0:4 {key} {path} rw - nsfs nsfs rw"
+        for key, path in ((inner, "/in"), ("net:[7]", "/net"))
+    ]
+    outer = client.add_namespace("outer", *(line.format(1022) for line in lines))
+    _with(client, f"90 22 0:4 {outer} /run/space rw shared:5 - nsfs nsfs rw")
+    assert left(run(client)) == [("unreadable", "/run/space:/in")]
+    # Kept from here, too, it can be looked into.
+    _with(client, f"91 22 0:4 {inner} /run/inner rw shared:5 - nsfs nsfs rw")
+    assert left(run(client)) == [("namespace", "/srv/projects")]
 
 
 def test_a_process_that_cannot_be_read_blocks(run) -> None:
@@ -810,7 +830,8 @@ def test_bind_mounts_go_along_and_are_those_of_fstab(run) -> None:
     bind = "51 22 0:45 / /home/p rw shared:29 - nfs4 192.0.2.10:/shares/projects/p rw,addr=192.0.2.10"  # fmt: skip
     client = FakeClient(MOUNT, bind, fstab=FSTAB + "/srv/projects/p /home/p none bind 0 0\n")
     result = run(client)
-    assert [(row["bind"], row["managed_by"]) for row in result["mounts"]] == [(False, "fstab"), (True, "fstab")]  # fmt: skip
+    told = [(row["bind"], row["managed_by"]) for row in result["mounts"]]
+    assert told == [(False, "fstab"), (True, "fstab")]
     assert run(client, "mounted")["left"] == []
     assert ["mount", "-o", "bind", "/srv/projects/p", "/home/p"] in client.commands
 
@@ -818,7 +839,8 @@ def test_bind_mounts_go_along_and_are_those_of_fstab(run) -> None:
 def test_the_diff_has_what_is_mounted_and_fstab(run) -> None:
     client = FakeClient(MOUNT, fstab=FSTAB)
     mounts, table = run(client, "mounted")["diff"]
-    assert (mounts["before"], mounts["after"]) == (f"{OLD} /srv/projects nfs\n", f"{NEW} /srv/projects nfs\n")  # fmt: skip
+    assert mounts["before"] == f"{OLD} /srv/projects nfs\n"
+    assert mounts["after"] == f"{NEW} /srv/projects nfs\n"
     assert (table["before"], table["after"]) == (FSTAB, FSTAB.replace(OLD, NEW))
 
 
@@ -835,6 +857,19 @@ def test_a_file_that_is_closed_meanwhile_hides_no_other(run) -> None:
     client = FakeClient(MOUNT)
     client.add_process(70, mount_ids=[0, 50])
     assert left(run(client)) == [("busy", "/srv/projects")]
+
+
+def test_what_cannot_be_put_back_stays_written_down(run) -> None:
+    second = MOUNT.replace("50 22", "51 22").replace("0:45", "0:46").replace("/srv/", "/mnt/")
+    client = FakeClient(MOUNT, second)
+    client.unmountable = {"/srv/projects": "umount: /srv/projects: input/output error"}
+    client.broken = {OLD: "mount.nfs: access denied"}
+    result = run(client, "unmounted")
+    assert left(result) == [("failed", "/srv/projects"), ("failed", "/mnt/projects")]
+    assert [row["target"] for row in json.loads(client.files[RECORD])["mounts"]] == ["/mnt/projects"]  # fmt: skip
+    client.broken = {}
+    assert run(client, "restored")["left"] == [] and RECORD not in client.files
+    assert sorted(client.targets()) == [f"/mnt/projects {OLD}", f"/srv/projects {OLD}"]
 
 
 def test_every_code_is_shown_by_a_test_here() -> None:
