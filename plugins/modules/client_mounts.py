@@ -264,7 +264,7 @@ accepted:
 ready:
   description:
     - IDs of shares of which nothing is mounted here but what is accepted, and nothing is left. With O(state=unmounted), these can be
-      cut over.
+      cut over. With O(state=found) and O(state=unmounted), mounts of O(exports[].after) alone don't count.
   type: list
   elements: str
   returned: always

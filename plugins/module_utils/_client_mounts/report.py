@@ -102,17 +102,19 @@ class Report:
         return "".join(sorted(rows))
 
     def _ready(self, rows: Sequence[dict[str, Any]], mounts: list[Mount]) -> list[str]:
-        """Return the shares of which nothing is mounted on this client that isn't accepted."""
+        """Return the shares that this client doesn't use, but for what is accepted."""
         blocked = self.findings
         if self.request.state == RESTORED:
             # What the old exports are still used by is in order here, and no share ready by it.
             blocked = Findings(self.findings.shares, self.request.acceptances)
             namespaces = self.survey.read_namespaces(mounts)
             self.survey.note_elsewhere(mounts, namespaces, blocked, moved=False)
+        # Before a cutover only the old exports count: what has the new one has been cut over.
+        sides = {BEFORE} if self.request.state in {FOUND, UNMOUNTED} else {BEFORE, AFTER}
         used = {
             row["id"]
             for row in rows
-            if row["state"] == MOUNTED and (row["id"], row["target"]) not in self.findings.kept
+            if sides & set(row["sides"]) and (row["id"], row["target"]) not in self.findings.kept
         }
         used |= blocked.share_ids() | self.findings.share_ids()
         return [share.id for share in self.request.shares if share.id not in used]

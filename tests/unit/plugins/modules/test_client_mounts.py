@@ -91,8 +91,11 @@ def test_there_and_back(run) -> None:
     moved = run(client, "mounted")
     assert client.targets() == [f"/srv/projects {NEW}"] and moved["fstab_lines"] == [2]
     assert client.files["/etc/fstab"] == FSTAB.replace(OLD, NEW)
-    assert moved["mounts"][0]["sides"] == ["after"]
+    assert moved["mounts"][0]["sides"] == ["after"] and moved["ready"] == []
     assert not run(client, "mounted")["changed"]
+    # What has the new export has been cut over.
+    again = run(client, "unmounted")
+    assert again["ready"] == ["s-1"] and not again["changed"]
 
 
 @pytest.mark.parametrize("state", ["found", "unmounted", "mounted", "restored"])
