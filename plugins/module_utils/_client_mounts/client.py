@@ -298,6 +298,10 @@ class Client:
 
     def _unmount_one(self, share_mount: ShareMount) -> bool:
         target = share_mount.entry.target
+        visible = top(target, self.survey.read_mounts())
+        if visible and visible.id != share_mount.mount.id:
+            message = f"{visible.source} is mounted over {target}"
+            return self._leave(share_mount.entry, "below", message)
         # Without -c, umount looks at the target first, and hangs where the server is gone.
         said = self._limited(["umount", "-c", target])[1]
         if self._is_mounted(share_mount.mount) and self.request.force:

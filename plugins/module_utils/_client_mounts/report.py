@@ -56,19 +56,19 @@ class Report:
         self.findings = findings
 
     def _rows(self, mounts: list[Mount]) -> list[dict[str, Any]]:
-        """Return a row for each target, with every side that is mounted there, once."""
+        """Return a row for each share and target, with every side that is mounted there, once."""
         rows = {
-            entry.target: self._row(entry, UNMOUNTED, None, mounts)
+            entry.key: self._row(entry, UNMOUNTED, None, mounts)
             for entry in self.record.entries
             if entry.share_id in self.findings.shares
         }
         for side in (BEFORE, AFTER):
             for share_mount in self.survey.find(mounts, side)[0]:
                 entry = share_mount.entry
-                sides = rows[entry.target]["sides"] if entry.target in rows else []
+                sides = rows[entry.key]["sides"] if entry.key in rows else []
                 row = self._row(entry, MOUNTED, share_mount.mount, mounts)
                 row["sides"] = list(dict.fromkeys([*sides, side]))
-                rows[entry.target] = row
+                rows[entry.key] = row
         return list(rows.values())
 
     def _row(

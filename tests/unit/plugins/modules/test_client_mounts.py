@@ -248,7 +248,9 @@ def test_glusterfs_without_a_slash(run) -> None:
     assert run(client, "restored", share)["left"] == []
     assert client.targets() == ["/mnt/a 192.0.2.21:/vol"]
     client = FakeClient("60 22 0:60 / /mnt/a rw - fuse.glusterfs 192.0.2.21:vol rw")
+    client.helpers = {"mount.glusterfs"}
     assert run(client, "mounted", share)["left"] == []
+    assert client.commands[-1][:5] == ["mount", "-o", "defaults", "-t", "glusterfs"]
     assert client.targets() == ["/mnt/a 192.0.2.22:/vol"]
 
 
@@ -645,6 +647,21 @@ def test_the_same_export_before_and_after_has_both_sides_once(run) -> None:
     client = FakeClient(*STACK)
     result = run(client, "found", {**PROJECTS, "after": [OLD]})
     assert result["mounts"][0]["sides"] == ["before", "after"]
+
+
+def test_two_shares_over_each_other_are_two_rows(run) -> None:
+    other = {**PROJECTS, "id": "s-2", "before": ["192.0.2.30:/x"], "after": ["192.0.2.31:/x"]}
+    over = "51 50 0:46 / /srv/projects rw - nfs4 192.0.2.30:/x rw,addr=192.0.2.30"
+    client = FakeClient(MOUNT, over)
+    assert [row["id"] for row in run(client, "found", PROJECTS, other)["mounts"]] == ["s-1", "s-2"]
+    assert run(client, "found", PROJECTS, other)["ready"] == []
+    assert run(client, "unmounted", PROJECTS, other)["ready"] == ["s-1", "s-2"]
+    # The lower one can't go from under one that is accepted, and this one isn't taken in its place.
+    client = FakeClient(MOUNT, over)
+    client.add_process(70, mount_ids=[51])
+    result = run(client, "unmounted", PROJECTS, other, accept=[accept("busy", "192.0.2.30:/x")])
+    assert left(result) == [("below", "/srv/projects")] and result["ready"] == ["s-2"]
+    assert len(client.targets()) == 2 and client.commands == []
 
 
 # -- accepting by name ---------------------------------------------------------------------------

@@ -349,7 +349,7 @@ class FakeClient:
             return "mount.nfs: remote share not in 'host:dir' format"
         host = re.sub(r"[\[\]]", "", source.lstrip("/").partition(":/")[0].partition("/")[0])
         address = next(iter(sorted(self.hosts.get(host, {host}))))
-        fstype = {"nfs": "nfs4"}.get(fstype, fstype)
+        fstype = {"nfs": "nfs4", "glusterfs": "fuse.glusterfs"}.get(fstype, fstype)
         table.append(
             Mount(
                 self._next_id,
