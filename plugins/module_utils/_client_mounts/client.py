@@ -168,6 +168,7 @@ class Client:
 
     def _mount(self, mounts: list[Mount], side: str) -> list[Mount]:
         """Mount one side's export wherever the other's was, in the order of mounting."""
+        at_first = mounts
         other = AFTER if side == BEFORE else BEFORE
         entries = {
             entry.key: entry for entry in self.record.entries if entry.share_id in self.shares
@@ -206,7 +207,8 @@ class Client:
                 [entry for entry in self.record.entries if entry.share_id not in done]
             )
         if side == AFTER:
-            self._note_remaining(mounts, namespaces)
+            # In check mode nothing has gone, and the copies in other namespaces neither.
+            self._note_remaining(at_first if self.request.check_mode else mounts, namespaces)
         return mounts
 
     def _note_remaining(self, mounts: list[Mount], namespaces: Namespaces) -> None:

@@ -101,6 +101,9 @@ def test_there_and_back(run) -> None:
 @pytest.mark.parametrize("state", ["found", "unmounted", "mounted", "restored"])
 def test_check_mode_changes_nothing_and_tells_the_truth(run, state) -> None:
     twin, client = FakeClient(MOUNT, fstab=FSTAB), FakeClient(MOUNT, fstab=FSTAB)
+    for each in (twin, client):
+        each.add_namespace("other", COPY)  # goes along
+        each.add_process(80, namespace="other")
     before = (client.targets(), dict(client.files))
     told = run(client, state, check=True)
     assert (client.targets(), client.files) == before and client.commands == []
