@@ -939,3 +939,8 @@ def test_no_secret_and_no_raw_text_gets_out(run) -> None:
         assert "hunter2" not in text and "ter2" not in text
         assert "\x1b" not in " ".join(row["message"] for row in result["left"])
     assert result["left"]
+    del client.processes[70]
+    client.hosts = {"nas": {"192.0.2.10"}}
+    result = run(client, "mounted", office)
+    assert result["fstab_lines"] == [1] and "***" in result["diff"][1]["after"]
+    assert "hunter2" not in json.dumps(result) and "ter2" not in json.dumps(result)
