@@ -430,7 +430,7 @@ def test_a_namespace_without_a_process_is_looked_into(run, kept) -> None:
     if kept == "nsfs":
         client = _with(client, line)
     elif kept == "fd":
-        client.processes[1].fds = {"9": key, "10": "socket:[1]"}
+        client.processes[1].fds = {"3": "", "9": key, "10": "socket:[1]"}
     else:
         client.add_namespace("outer", line.replace("90 22", "90 1022"))
         client.add_process(95, namespace="outer")
@@ -821,6 +821,13 @@ def test_a_new_export_that_cannot_be_mounted(run, how) -> None:
     assert run(client, "restored")["left"] == [] and client.targets() == [f"/srv/projects {OLD}"]
 
 
+def test_a_mount_that_takes_its_time_to_appear(run) -> None:
+    client = FakeClient(MOUNT)
+    run(client, "unmounted")
+    client.is_slow = True
+    assert run(client, "mounted")["left"] == [] and client.targets() == [f"/srv/projects {NEW}"]
+
+
 def test_a_share_is_unmounted_wholly_or_not_at_all(run) -> None:
     second = MOUNT.replace("50 22", "51 22").replace("0:45", "0:46").replace("/srv/", "/mnt/")
     client = FakeClient(MOUNT, second)
@@ -870,6 +877,7 @@ def test_the_diff_has_what_is_mounted_and_fstab(run) -> None:
 def test_what_holds_no_mount(run) -> None:
     client = FakeClient(MOUNT)
     client.files["/sys/block/loop3/loop/backing_file"] = "/var/disk.img\n"
+    client.files.update({"/sys/block/loop0/size": "0\n", "/sys/block/vda/size": "9\n"})
     client.files["/proc/swaps"] = "Filename Type Size\n/swap file 1\n"
     client.add_process(70, cwd="/srv/projectsX", mount_ids=[22])
     client.processes[4000].cwd = "/srv/projects"  # the module itself

@@ -69,6 +69,8 @@ class FakeClient:
         self.hosts: dict[str, set[str]] = {}
         self.unmountable: dict[str, str] = {}  # target -> what umount says
         self.broken: dict[str, str] = {}  # source -> what mount says
+        self.slow: list[list[str]] = []  # what is mounted only when somebody has slept
+        self.is_slow = False
         self.ignored: set[str] = set()  # sources of which mount says that all is well
         self.on_unmount: Callable[[str], None] | None = None
         self.hanging = False
@@ -187,6 +189,8 @@ class FakeClient:
         if name == "ns/mnt":
             return self.key(self._namespace(process, found.group(2)))
         if name.startswith("fd/"):
+            if not process.fds[name[3:]]:
+                raise FileNotFoundError(2, "No such file or directory", path)  # closed meanwhile
             return process.fds[name[3:]]
         return {"cwd": process.cwd, "root": process.root, "exe": process.exe}[name]
 
@@ -251,6 +255,9 @@ class FakeClient:
 
     def sleep(self, seconds: float) -> None:
         self.clock += seconds
+        self.is_slow = False
+        while self.slow:
+            self._mount(self.slow.pop())
 
     def read_namespace(self, path: str) -> str:
         for name in self.namespaces:
@@ -333,6 +340,9 @@ class FakeClient:
         if source in self.broken:
             return self.broken[source]
         if source in self.ignored:
+            return ""
+        if self.is_slow:
+            self.slow.append(list(arguments))
             return ""
         table = self.namespaces["host"]
         parent = mount_of(target, table)
