@@ -328,7 +328,8 @@ def test_another_namespace_blocks(run, lines, root, force) -> None:
     assert client.targets() == [f"/srv/projects {OLD}"]
 
 
-def test_a_namespace_is_looked_at_again_after_unmounting(run) -> None:
+@pytest.mark.parametrize("after", [[], [OLD]])
+def test_a_namespace_is_looked_at_again_after_unmounting(run, after) -> None:
     """A service starts while the mounts go: its copies stay, and the client gets back what it had."""
     client = FakeClient(MOUNT)
 
@@ -338,7 +339,7 @@ def test_a_namespace_is_looked_at_again_after_unmounting(run) -> None:
         client.on_unmount = None
 
     client.on_unmount = start
-    result = run(client, "unmounted")
+    result = run(client, "unmounted", {**PROJECTS, "after": after})
     assert left(result) == [("namespace", "/srv/projects")] and result["ready"] == []
     assert [holder["pid"] for holder in result["left"][0]["holders"]] == [80]
     assert client.targets() == [f"/srv/projects {OLD}"] and RECORD not in client.files
