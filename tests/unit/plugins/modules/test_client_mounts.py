@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.common import warnings as ansible_warnings
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts import codes
 from ansible_collections.manila.migration.plugins.modules import client_mounts
@@ -48,14 +48,14 @@ def run(monkeypatch):
         monkeypatch.setattr("ansible.module_utils.basic._ANSIBLE_ARGS", given)
         monkeypatch.setattr("ansible.module_utils.basic._ANSIBLE_PROFILE", "legacy", raising=False)
         monkeypatch.setattr(client_mounts, "LocalSystem", lambda module: client)
-        ansible_warnings._global_warnings.clear()
+        warned: list[str] = []
+        monkeypatch.setattr(AnsibleModule, "warn", lambda self, text: warned.append(text))
         printed: list[str] = []
         monkeypatch.setattr("builtins.print", printed.append)
         with pytest.raises(SystemExit):
             client_mounts.main()
         result = json.loads(printed[-1])
-        told = result.get("warnings", [])
-        result["warnings"] = [row["event"]["msg"] if isinstance(row, dict) else row for row in told]
+        result["warnings"] = warned
         return result
 
     return call
@@ -829,6 +829,13 @@ def test_a_mount_that_takes_its_time_to_appear(run) -> None:
     assert run(client, "mounted")["left"] == [] and client.targets() == [f"/srv/projects {NEW}"]
 
 
+def test_a_command_that_does_not_end(run) -> None:
+    client = FakeClient(MOUNT)
+    client.hung = {"/srv/projects"}
+    result = run(client, "unmounted", timeout=7)
+    assert left(result) == [("failed", "/srv/projects")] and "for 7 seconds" in result["msg"]
+
+
 def test_a_share_is_unmounted_wholly_or_not_at_all(run) -> None:
     second = MOUNT.replace("50 22", "51 22").replace("0:45", "0:46").replace("/srv/", "/mnt/")
     client = FakeClient(MOUNT, second)
@@ -929,8 +936,13 @@ def test_another_run_at_the_same_time(run) -> None:
 )
 def test_bad_arguments(run, more, word) -> None:
     share = {**PROJECTS, "after": []}
-    result = run(FakeClient(MOUNT), more.pop("state", "found"), share, **more)
-    assert result["failed"] and word in result["msg"]
+    result = run(
+        FakeClient(MOUNT),
+        {"state": "found", **more}["state"],
+        share,
+        timeout=more.get("timeout", 60),
+    )
+    assert result["failed"] and word in result["msg"] and "left" not in result
 
 
 def test_no_secret_and_no_raw_text_gets_out(run) -> None:

@@ -71,6 +71,7 @@ class FakeClient:
         self.broken: dict[str, str] = {}  # source -> what mount says
         self.slow: list[list[str]] = []  # what is mounted only when somebody has slept
         self.is_slow = False
+        self.hung: set[str] = set()  # targets for which umount doesn't end by itself
         self.ignored: set[str] = set()  # sources of which mount says that all is well
         self.on_unmount: Callable[[str], None] | None = None
         self.hanging = False
@@ -289,6 +290,8 @@ class FakeClient:
         assert command[:2] == ["timeout", "-k"], command
         command = list(command[4:])
         self.commands.append(command)
+        if command[-1] in self.hung:
+            return 124, "", ""
         if command[0] == "umount":
             said = self._unmount(command[-1], lazy="--lazy" in command)
         elif command[0] == "mount":
