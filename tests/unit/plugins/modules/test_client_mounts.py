@@ -212,6 +212,9 @@ def test_a_mount_that_may_be_of_the_share_blocks_it(run, line, code) -> None:
         result = run(client, state, CLUSTER)
         assert left(result) == [(code, "/mnt/a")] and result["ready"] == []
         assert result["left"][0]["source"] == source
+        # The same path, or one below it, on a server that is not known.
+        told = [row["source"] for row in result["similar"]]
+        assert told == ([source] if "example.org" in source else [])
         assert result.get("failed", False) is (state != "found")
         assert run(client, state, {**CLUSTER, "id": "x"}, accept=[accept(code, source)])["left"] == []  # fmt: skip
     named = {**CLUSTER, "before": [*CLUSTER["before"], source]}
@@ -491,6 +494,7 @@ def test_a_process_that_cannot_be_traced_says_what_it_has_mounted(run) -> None:
     assert [holder["pid"] for holder in result["left"][0]["holders"]] == [80, 81]
     client = with_namespace(denied=True)
     client.processes[1].denied = True
+    client.add_process(70, denied=True, gone=True)
     assert run(client, "unmounted")["ready"] == ["s-1"]
 
 
@@ -854,6 +858,28 @@ def test_a_run_that_was_killed_before_fstab_was_changed(run) -> None:
     result = run(client, "mounted")
     assert result["left"] == [] and RECORD not in client.files
     assert client.files["/etc/fstab"] == FSTAB.replace(OLD, NEW)
+
+
+def test_fstab_is_put_back_as_it_was_and_only_for_what_was_unmounted(run) -> None:
+    named = FSTAB.replace(OLD, "filer:/shares/projects")
+    other = {**PROJECTS, "id": "s-2", "before": ["192.0.2.30:/x"], "after": ["192.0.2.31:/x"]}
+    elsewhere = "192.0.2.31:/x /srv/x nfs noauto 0 0\n"
+    client = FakeClient(
+        MOUNT.replace(f" {OLD} ", " filer:/shares/projects "), fstab=named + elsewhere
+    )
+    client.hosts = {"filer": {"192.0.2.10"}}
+    run(client, "unmounted", PROJECTS, other)
+    # Killed after fstab was changed.
+    client.files["/etc/fstab"] = FSTAB.replace(OLD, NEW) + elsewhere
+    assert run(client, "restored", PROJECTS, other)["fstab_lines"] == [2]
+    assert client.files["/etc/fstab"] == named + elsewhere
+
+
+def test_without_root_a_record_that_cannot_be_read_is_no_error(run) -> None:
+    client = FakeClient(MOUNT)
+    run(client, "unmounted")
+    client.root = False
+    assert run(client)["mounts"] == []
 
 
 def test_a_record_of_an_export_that_is_not_named_any_more(run) -> None:

@@ -187,3 +187,10 @@ def test_the_same_server_by_one_location_and_the_path_by_another_is_no_certainty
     assert not found("192.0.2.21:/b", share).certain
     told = locations.doubts("192.0.2.21:/b", "nfs4", "", [share], BEFORE, resolve)
     assert [(doubt.code, doubt.similar) for doubt in told] == [("unidentified", True)]
+
+
+def test_nothing_takes_the_place_of_cephfs_by_its_id() -> None:
+    share = Share("3", "", ("192.0.2.1:6789:/volumes/x",), ("192.0.2.2:6789:/volumes/x",))
+    source = "me@1f2e.files=/volumes/x"
+    match = found(source, share, options="mon_addr=192.0.2.1:3300")
+    assert match and match.certain and locations.replacement(source, match, AFTER) is None
