@@ -15,9 +15,9 @@ from ansible_collections.manila.migration.plugins.module_utils import (
     data_service,
     diagnosis,
     engine,
-    mounts,
     restarts,
 )
+from ansible_collections.manila.migration.plugins.module_utils._client_mounts import codes, managers
 from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
 
 ROOT = Path(__file__).parents[2]
@@ -108,9 +108,19 @@ def test_reasons_to_leave_a_mount_are_documented() -> None:
     page = (ROOT / "roles" / "client_mounts" / "README.md").read_text(encoding="utf-8")
     section = page.split("## What is left, and why\n", 1)[1].split("\n## ", 1)[0]
     told = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]*[^| ]) \|", section, re.MULTILINE))
-    assert told == mounts.CODES
-    module = (ROOT / "plugins" / "modules" / "client_mounts.py").read_text(encoding="utf-8")
-    assert ", ".join(f"V({code})" for code in mounts.CODES) in module
+    assert told == codes.CODES
+    text = (ROOT / "plugins" / "modules" / "client_mounts.py").read_text(encoding="utf-8")
+    flat = " ".join(text.split())
+    assert f"One of {', '.join(f'V({code})' for code in codes.CODES)}." in flat
+    programs = [managers.FSTAB, managers.AUTOFS, managers.SYSTEMD, managers.CONTAINER_ENGINE]
+    programs += [managers.KUBELET, managers.NOVA, managers.CINDER]
+    assert ", ".join(f"V({program})" for program in programs) in flat
+
+
+def test_mounts_that_are_never_moved_are_the_same_in_the_role() -> None:
+    path = ROOT / "roles" / "client_mounts" / "vars" / "main.yml"
+    variables = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(variables["client_mounts_never_moved"]) == codes.NEVER_MOVED
 
 
 def test_packages_of_the_data_service_are_as_documented() -> None:
