@@ -145,12 +145,12 @@ def test_manila_data_dies_in_a_copy(manila: Manila, ansible: Ansible, mounts: Mo
     orphan = subprocess.Popen(["cp", f"{mounts.of(manila, share)}/gate", f"{ansible.folder}/piece"])
     shown = playbook(repair_source="sandbox@files1", repair_apply=True, repair_unmount=True)
     assert shown.returncode == 0, shown.stdout
-    told_all = shown.by_name("Show what was found")["results"][0]["msg"]
+    told_all = shown.by_name("Show each diagnosis")["results"][0]["msg"]
     assert told_all["diagnosis"].startswith("copy_interrupted: ") and told_all["safe"]
     assert "must never be cut over" in told_all["diagnosis"]
     assert any("migrating_to" in one for one in told_all["resources"])
     assert any(f"ip {DATA_NODE}" in one for one in told_all["resources"])
-    assert shown.by_name("Show what copies")["repair_copies"]
+    assert shown.by_name("Show the processes that copy")["repair_copies"]
     assert len(mounts.left()) == 2 and manila.snapshot_of_world() == world
     gate.open()
     orphan.wait(PATIENCE)
@@ -167,7 +167,7 @@ def test_manila_data_dies_in_a_copy(manila: Manila, ansible: Ansible, mounts: Mo
 
     mended = playbook(repair_shares=["papers"], repair_apply=True, repair_unmount=True)
     assert mended.returncode == 0, mended.stdout
-    result = mended.by_name("Mend what can be mended without losing anything")["results"][0]
+    result = mended.by_name("Repair migrations that can lose no data")["results"][0]
     assert told(result) == ("cancelled", True) and len(result["actions"]) == 6
     assert not mounts.left()
     wait_for(lambda: is_well(manila, share, FILES1))

@@ -85,7 +85,7 @@ def _sentences(passage: Passage) -> Iterator[tuple[int, int]]:
     end one too early, which only makes the rule milder.
     """
     start = 0
-    ends = [m.end() for m in re.finditer(rf'[.!?]["”)*]*\s+(?=["“(*]*[A-Z{CODE}])', passage.text)]
+    ends = [m.end() for m in re.finditer(rf'[.!?][")*]*\s+(?=["(*]*[A-Z{CODE}])', passage.text)]
     for end in [*ends, len(passage.text)]:
         sentence = passage.text[start:end]
         words = sum(any(c.isalnum() or c == CODE for c in word) for word in sentence.split())
