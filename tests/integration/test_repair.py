@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Migrations of shares that came to a halt, each brought about, diagnosed, mended and repeated."""
+"""Stuck migrations of shares, each caused, diagnosed, repaired and repeated."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_a_copy_that_was_only_said_to_have_failed(manila: Manila, ansible: Ansib
 
 @pytest.mark.fault(
     "manila-share is killed while its driver starts to copy",
-    "`migration_repair` changes nothing by itself; with the source named as good, the share rests and can be moved",
+    "`migration_repair` changes nothing by itself; with the source named as good, the share is idle and can be moved",
 )
 def test_manila_share_dies_at_the_start_of_a_driver(manila: Manila, ansible: Ansible) -> None:
     share = manila.create("papers", ALPHA)
@@ -326,8 +326,8 @@ def test_a_cutover_that_failed(manila: Manila, ansible: Ansible) -> None:
 
 
 @pytest.mark.fault(
-    "manila-share is killed in a cutover, which halts in `migration_completing`",
-    "`migration_repair` changes nothing by itself; it brings the share to the copy that the operator names",
+    "manila-share is killed in a cutover, which is stuck in `migration_completing`",
+    "`migration_repair` changes nothing by itself; it keeps the instance that the operator names",
 )
 def test_a_cutover_that_came_to_a_halt(manila: Manila, ansible: Ansible) -> None:
     shares = manila.create_all(["back", "forth"], FILES1, 1, "files")
@@ -368,7 +368,7 @@ def test_a_cutover_that_came_to_a_halt(manila: Manila, ansible: Ansible) -> None
 
 
 @pytest.mark.fault(
-    "the source takes so long to delete that Manila gives up waiting",
+    "the source takes so long to delete that Manila times out",
     "`migration_repair` says that it runs, and to start nothing; the share is well when the source is gone",
 )
 def test_a_source_that_takes_long_to_delete(manila: Manila, ansible: Ansible) -> None:
