@@ -118,6 +118,7 @@ def test_words_are_found_where_people_read_them(name: str, text: str, lines: lis
         ("It came\nto a halt.", 1),
         ("COMES TO A HALT", 1),
         ("host@backend#pool", 0),
+        ("of host@backend there", 0),
         ("the backend", 1),
         ("amendments are commendable", 0),
     ],

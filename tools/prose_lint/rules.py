@@ -74,7 +74,7 @@ def judge(passages: Iterable[Passage]) -> Iterator[Finding]:
         limit = MAX_WORDS[passage.kind]
         for line, words in _sentences(passage):
             if words > limit:
-                text = f"a sentence of {words} words, in a {passage.kind} at most {limit}"
+                text = f"a sentence of {words} words; the limit ({passage.kind}) is {limit}"
                 yield Finding(passage.path, line, text)
 
 
