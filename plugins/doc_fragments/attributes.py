@@ -21,7 +21,7 @@ attributes:
 requirements:
   - python-manilaclient >= 6.3.0
 notes:
-  - The user needs the role C(admin). Manila shows where shares are, and migrates them, only for administrators.
+  - The user needs the role C(admin), because Manila shows the location of shares, and migrates them, only for administrators.
   - Works with Manila 15 (Zed, API 2.73) and newer. Tested with Manila 15.1 and 23.
 """
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of how long a module waits, and how often it looks."""
+"""Documentation of how long a module waits, and how often it polls."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class ModuleDocFragment:
 options:
   poll_interval:
     description:
-      - Seconds from one look at the cloud to the next; where a look takes long, at least half as many are between them.
-      - While nothing happens they grow to a twentieth of the time for which nothing has happened, up to four times as
-        many.
+      - Seconds from one poll of the cloud to the next. After a long poll the module waits at least half of that time.
+      - While nothing changes, the interval backs off to 5 % of the idle time, at most to four times O(poll_interval).
     type: float
     default: 15
   timeout:
     description:
-      - Seconds after which the module takes a last look, begins nothing new and fails, saying how far everything is.
-      - What runs in Manila goes on; the same task, run again, takes it up where it is.
+      - Seconds after which the module polls a last time, starts nothing more, and fails. The message contains the state of every
+        migration.
+      - Active migrations continue in Manila. Run the same task again to continue.
     type: int
     default: 86400
 """

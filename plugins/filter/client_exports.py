@@ -1,31 +1,31 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What clients mount of migrations, for the role client_mounts."""
+"""Convert migrations to export locations, for the role client_mounts."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: client_exports
-short_description: What clients mount of migrations
+short_description: Convert migrations to the export locations that clients mount
 version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Makes of the records of migrations what the module M(manila.migration.client_mounts) takes as O(manila.migration.client_mounts#module:exports).
-  - Clients of a share server mount its shares, so these come in its place. What has no export location is left out.
+  - Converts the records of migrations to the option O(manila.migration.client_mounts#module:exports) of M(manila.migration.client_mounts).
+  - A share server is replaced by its shares, because clients mount those. Records without an export location are skipped.
 positional: _input
 options:
   _input:
     description:
-      - The records, as RV(manila.migration.evacuation#module:migrations), or as C(migrations) in the file C(report.json) of an evacuation.
+      - Records of migrations, as in RV(manila.migration.evacuation#module:migrations), or as C(migrations) in the file C(report.json) of an evacuation.
     type: list
     elements: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Unmount what an evacuation is about to cut over
+- name: Unmount the shares that an evacuation is about to cut over
   manila.migration.client_mounts:
     state: unmounted
     exports: "{{ (lookup('ansible.builtin.file', 'report.json') | from_json).migrations | manila.migration.client_exports }}"
@@ -47,12 +47,12 @@ from ansible_collections.manila.migration.plugins.module_utils.report_files impo
 
 
 def client_exports(records: Any) -> list[dict[str, Any]]:
-    """Return what clients mount of these migrations.  Raises AnsibleFilterError, with a sentence."""
+    """Return the shares with their export locations.  Raises AnsibleFilterError."""
     try:
         return client_mounts(records)
     except (AttributeError, KeyError, TypeError):
         raise AnsibleFilterError(
-            "client_exports: it takes the records of migrations, as the module evacuation returns them."
+            "client_exports must get the records of migrations that the module evacuation returns."
         ) from None
 
 

@@ -1,23 +1,23 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be said of runs in several clouds, for the playbook evacuate_clouds."""
+"""Summarize runs in several clouds, for the playbook evacuate_clouds."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: clouds_summary
-short_description: What is to be said of evacuations in several clouds
+short_description: Summarize evacuations in several clouds
 version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Adds up the summaries of runs of the role C(evacuate), one for each cloud or region, as the playbook C(evacuate_clouds) does.
+  - Adds up the results of the role C(evacuate), one for each cloud or region. The playbook C(evacuate_clouds) uses it.
 positional: _input
 options:
   _input:
     description:
-      - A record of each run, with C(name), what it is called in the inventory, C(cloud), C(source), C(phase), C(summary) of its result,
+      - One record for each run, with C(name) of the host in the inventory, C(cloud), C(source), C(phase), C(summary) of its result,
         C(error), and C(report), the path of its report.
     type: list
     elements: dict
@@ -37,14 +37,14 @@ EXAMPLES = r"""
       summary: {total: 5, copied: 5}
       error: ""
       report: evacuation-report/north/report.json
-    south: "{{ north | combine({'name': 'south', 'cloud': 'mycloud-south', 'error': 'Nobody answers.', 'summary': {}}) }}"
+    south: "{{ north | combine({'name': 'south', 'cloud': 'mycloud-south', 'error': 'No answer.', 'summary': {}}) }}"
 """
 
 RETURN = r"""
 _value:
   description:
-    - C(version) (1), C(clouds) with the records by their names, C(summary) with the sums, C(text), the same as lines, and C(error), empty
-      if nothing failed.
+    - C(version) (1), C(clouds) with the records by their names, C(summary) with the sums, C(text) with the same as lines, and C(error),
+      which is empty if nothing failed.
   type: dict
 """
 
@@ -59,12 +59,12 @@ from ansible_collections.manila.migration.plugins.module_utils.clouds_summary im
 
 
 def clouds_summary(records: Any) -> dict[str, Any]:
-    """Return the summary.  Raises AnsibleFilterError, with a sentence."""
+    """Return the summary.  Raises AnsibleFilterError."""
     try:
         return add_up(records)
     except (AttributeError, KeyError, TypeError):
         raise AnsibleFilterError(
-            "clouds_summary: it takes a record of each cloud, with name, cloud, source, phase, summary, error and report."
+            "clouds_summary must get one record for each cloud, with name, cloud, source, phase, summary, error and report."
         ) from None
 
 

@@ -1,24 +1,24 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""AWX's surveys from argument specifications, for the playbook awx."""
+"""Make surveys of AWX from argument specifications, for the playbook awx."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: survey
-short_description: The survey of AWX that asks for variables of a role
+short_description: Make a survey of AWX for variables of a role
 version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Makes of the options of an argument specification what the modules of C(awx.awx) take as C(survey_spec).
-  - A list of texts is asked for as one text, separated by commas, a dictionary as JSON or C(key=value); the roles of this collection
-    take both. A list of dictionaries can't be asked for.
+  - Converts the options of an argument specification to the option C(survey_spec) of the modules of C(awx.awx).
+  - The answer for a list of strings is one string, separated by commas. The answer for a dictionary is JSON or C(key=value). The
+    roles of this collection accept these forms. A survey can't contain a list of dictionaries.
 positional: _input
 options:
   _input:
-    description: The options of an entry point, as C(meta/argument_specs.yml) of a role has them.
+    description: Options of an entry point, as in C(meta/argument_specs.yml) of a role.
     type: dict
     required: true
   variables:
@@ -27,18 +27,18 @@ options:
     elements: str
     required: true
   name:
-    description: What to call the survey.
+    description: Name of the survey.
     type: str
     required: true
   required:
-    description: Variables that have to be answered although the role can do without.
+    description: Variables that must be answered although the role does not require them.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: Ask where to, and how many at a time
+- name: Show a survey for destinations and limits
   ansible.builtin.debug:
     msg: "{{ specs.argument_specs.main.options | manila.migration.survey(['evacuate_destinations', 'evacuate_max_parallel'], 'copy') }}"
   vars:
@@ -47,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The survey, with C(name), C(description) and C(spec).
+  description: Survey with C(name), C(description) and C(spec).
   type: dict
 """
 
@@ -62,7 +62,7 @@ from ansible_collections.manila.migration.plugins.module_utils.survey import sur
 def survey(
     options: Any, variables: list[str], name: str, required: list[str] | None = None
 ) -> dict[str, Any]:
-    """Return the survey.  Raises AnsibleFilterError, with a sentence."""
+    """Return the survey.  Raises AnsibleFilterError."""
     try:
         return make_survey(options, variables, name, required or [])
     except ValueError as error:

@@ -244,17 +244,17 @@ def report(runs: dict[str, list[Run]], read: float) -> list[str]:
         "Way, Shares, s, s a share, to a, to b, Actions a share, Reads a share, Processor s a share"
     )
     return [
-        f"{ROUNDS} runs of each, in turns: the median, and from where to where. {PARALLEL} at once in a "
-        f"and b, a look every {POLL:.0f} s in all.",
+        f"{ROUNDS} runs of each, in turns: the median, and the range. a and b run {PARALLEL} migrations "
+        f"in parallel. All poll every {POLL:.0f} s.",
         "",
         *table(head.split(", "), rows),
         "",
-        f"b takes {more(runs):.2f} s a share more than a. The {asked(runs):.1f} reads that it sends more take "
-        f"{read * asked(runs):.2f} s ({1000 * read:.0f} ms each while nothing else is at work), and it needs "
+        f"b takes {more(runs):.2f} s a share more than a. It sends {asked(runs):.1f} more reads, which take "
+        f"{read * asked(runs):.2f} s ({1000 * read:.0f} ms each on an idle machine). It needs "
         f"{computed(runs):.2f} s more of the processor, most of it for the start of Ansible's tasks, whose number "
-        "doesn't grow with the shares; what of both falls into the time in which others copy costs nothing. "
-        "Manila, its database and whoever asks share the processors of this machine, of which "
-        f"{100 * busy(runs):.0f} % were busy in a. Even the floor is only {walls[-1] / walls[0]:.2f} times as "
+        "doesn't grow with the shares. Neither costs time while other shares are being copied. "
+        "Manila, its database and the clients share the processors of this machine, which were "
+        f"{100 * busy(runs):.0f} % busy in a. Even the floor is only {walls[-1] / walls[0]:.2f} times as "
         "fast as d.",
     ]
 

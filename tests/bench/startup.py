@@ -37,7 +37,7 @@ def tasks() -> dict[str, dict[str, Any]]:
     """The tasks, by what stands in the table."""
     cloud = os.environ["OS_CLOUD"]
     return {
-        "`manila.migration.share_migration`, the share is where it shall be": {
+        "`manila.migration.share_migration`, the share is at its destination": {
             "manila.migration.share_migration": {
                 "cloud": cloud,
                 "share": "startup",

@@ -404,7 +404,7 @@ def test_the_guard(manila: Manila, ansible: Ansible, node: Node) -> None:
     # Restarts take their time: one story, in one node's life.
     before = node.config.read_text()
     second = node.configure(data_service_host="data2")
-    assert second.returncode != 0 and "would be another" in second.last["msg"]
+    assert second.returncode != 0 and "The cloud already has manila-data" in second.last["msg"]
     assert node.config.read_text() == before
 
     configures_the_sandbox(node)
@@ -513,7 +513,9 @@ def without_it_the_copy_breaks_and_can_be_cleaned_up(
     # What the crash left is shown, and removed when that is asked for.
     shown = node.configure(**changed)
     assert shown.returncode == 0 and set(left) <= set(node.mounted())
-    assert set(left) <= set(shown.by_name("Show what is left, if anything is")["msg"]["mounts"])
+    assert set(left) <= set(
+        shown.by_name("Show mounts and access rules left by a crash")["msg"]["mounts"]
+    )
     cleaned = node.configure(**changed, data_service_cleanup=True)
     assert cleaned.returncode == 0, cleaned.last
     assert not node.mounted() and not list((node.mounts / "private").iterdir())

@@ -54,18 +54,20 @@ def test_each_cloud_has_its_report_and_all_have_one_summary(
         assert report["source"] == cloud["source"] == CLOUDS[name]["evacuate_source"]
         assert report["summary"]["completed"] == completed and cloud["error"] == ""
     assert summary["clouds"]["nowhere"]["error"] == summary["error"].removeprefix("nowhere: ")
-    assert run.by_name("Show it")["msg"] == summary["text"]
+    assert run.by_name("Show the summary")["msg"] == summary["text"]
     assert summary["text"][-1].startswith("all: total 3, ")
 
 
 def test_files_that_clouds_would_have_in_common(ansible: Ansible) -> None:
     run = evacuate_clouds(ansible, CLOUDS, evacuate_plan_file="plan.json")
     assert run.returncode == 2
-    assert "north: Each cloud needs files of its own: " in run.last["msg"]
+    assert "north: Each cloud needs its own files. " in run.last["msg"]
     assert not (ansible.folder / "plan.json").exists()
 
 
 def test_without_clouds(ansible: Ansible) -> None:
     run = evacuate_clouds(ansible, {})
     assert run.returncode == 2
-    assert run.last["msg"].startswith("The inventory has no hosts in the group clouds")
+    assert run.last["msg"].startswith(
+        "The inventory must have one host for each cloud in the group clouds"
+    )

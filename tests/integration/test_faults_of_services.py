@@ -27,7 +27,7 @@ from faults import (
 START = "migration_start$"
 COMPLETE = "migration_complete$"
 
-GOES_ON = "it goes on, and is moved once"
+GOES_ON = "it continues, and is moved once"
 NAMED = (
     "the run ends as failed and names the share, which stays at its source; after the documented "
     "way out the same command moves it"
@@ -238,7 +238,8 @@ def test_share_manager_killed_after_the_cutover(
 
 
 @pytest.mark.fault(
-    "manila-scheduler is away when a migration is started", "it goes on when it is back, in one run"
+    "manila-scheduler is away when a migration is started",
+    "it continues when the scheduler is up again, in one run",
 )
 def test_scheduler_away(manila: Manila, ansible: Ansible, proxy: Proxy) -> None:
     share = manila.create("one", ALPHA)

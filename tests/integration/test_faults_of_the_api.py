@@ -73,7 +73,7 @@ HARMS: dict[str, tuple[str, Harm]] = {
     "429": ("{} is answered with 429 and Retry-After", answers(429, retry_after=1)),
     "cut": ("the connection of {} is cut", cuts),
     "lost": ("the answer to {} gets lost", loses),
-    "late": ("{} is carried out 5 s after whoever sent it has given up", delays(65)),
+    "late": ("{} is carried out 5 s after its sender has timed out", delays(65)),
 }
 
 
@@ -83,7 +83,7 @@ HARMS: dict[str, tuple[str, Harm]] = {
         case(
             f"{verb}-{name}",
             words.format(f"a {verb}"),
-            "the share is moved in the end, started and completed once",
+            "the share is moved, started and completed once",
             f"migration_{verb}$",
             harm,
             # Long enough for what is late; what nobody carries out is sent by the next run, which

@@ -213,7 +213,7 @@ def test_a_cutover_while_a_driver_cancels(manila: Manila, ansible: Ansible, prox
     cancelling.kill()
     assert manila.share(share).task_state == "migration_driver_phase1_done"
 
-    status = ansible.evacuate("status").by_name("Give it the name that it is documented under")
+    status = ansible.evacuate("status").by_name("Set evacuate_result")
     (record,) = status["ansible_facts"]["evacuate_result"]["migrations"]
     assert (record["phase"], record["waiting_for"]["code"]) == ("copied", "cancelling")
 

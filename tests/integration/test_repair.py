@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Migrations of shares that came to a halt, each brought about, diagnosed, mended and repeated."""
+"""Stuck migrations of shares, each caused, diagnosed, repaired and repeated."""
 
 from __future__ import annotations
 
@@ -145,12 +145,12 @@ def test_manila_data_dies_in_a_copy(manila: Manila, ansible: Ansible, mounts: Mo
     orphan = subprocess.Popen(["cp", f"{mounts.of(manila, share)}/gate", f"{ansible.folder}/piece"])
     shown = playbook(repair_source="sandbox@files1", repair_apply=True, repair_unmount=True)
     assert shown.returncode == 0, shown.stdout
-    told_all = shown.by_name("Show what was found")["results"][0]["msg"]
+    told_all = shown.by_name("Show each diagnosis")["results"][0]["msg"]
     assert told_all["diagnosis"].startswith("copy_interrupted: ") and told_all["safe"]
     assert "must never be cut over" in told_all["diagnosis"]
     assert any("migrating_to" in one for one in told_all["resources"])
     assert any(f"ip {DATA_NODE}" in one for one in told_all["resources"])
-    assert shown.by_name("Show what copies")["repair_copies"]
+    assert shown.by_name("Show the processes that copy")["repair_copies"]
     assert len(mounts.left()) == 2 and manila.snapshot_of_world() == world
     gate.open()
     orphan.wait(PATIENCE)
@@ -167,7 +167,7 @@ def test_manila_data_dies_in_a_copy(manila: Manila, ansible: Ansible, mounts: Mo
 
     mended = playbook(repair_shares=["papers"], repair_apply=True, repair_unmount=True)
     assert mended.returncode == 0, mended.stdout
-    result = mended.by_name("Mend what can be mended without losing anything")["results"][0]
+    result = mended.by_name("Repair migrations that can lose no data")["results"][0]
     assert told(result) == ("cancelled", True) and len(result["actions"]) == 6
     assert not mounts.left()
     wait_for(lambda: is_well(manila, share, FILES1))
@@ -217,7 +217,7 @@ def test_a_copy_that_was_only_said_to_have_failed(manila: Manila, ansible: Ansib
 
 @pytest.mark.fault(
     "manila-share is killed while its driver starts to copy",
-    "`migration_repair` changes nothing by itself; with the source named as good, the share rests and can be moved",
+    "`migration_repair` changes nothing by itself; with the source named as good, the share is idle and can be moved",
 )
 def test_manila_share_dies_at_the_start_of_a_driver(manila: Manila, ansible: Ansible) -> None:
     share = manila.create("papers", ALPHA)
@@ -326,8 +326,8 @@ def test_a_cutover_that_failed(manila: Manila, ansible: Ansible) -> None:
 
 
 @pytest.mark.fault(
-    "manila-share is killed in a cutover, which halts in `migration_completing`",
-    "`migration_repair` changes nothing by itself; it brings the share to the copy that the operator names",
+    "manila-share is killed in a cutover, which is stuck in `migration_completing`",
+    "`migration_repair` changes nothing by itself; it keeps the instance that the operator names",
 )
 def test_a_cutover_that_came_to_a_halt(manila: Manila, ansible: Ansible) -> None:
     shares = manila.create_all(["back", "forth"], FILES1, 1, "files")
@@ -383,7 +383,7 @@ def test_a_share_looks_copied_while_its_driver_cancels(manila: Manila, ansible: 
 
 
 @pytest.mark.fault(
-    "the source takes so long to delete that Manila gives up waiting",
+    "the source takes so long to delete that Manila times out",
     "`migration_repair` says that it runs, and to start nothing; the share is well when the source is gone",
 )
 def test_a_source_that_takes_long_to_delete(manila: Manila, ansible: Ansible) -> None:

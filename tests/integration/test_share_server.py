@@ -256,7 +256,7 @@ def test_a_failure_to_cancel(manila: Manila, ansible: Ansible) -> None:
     run = ansible.playbook(
         "manila.migration.repair", **whole, repair_patience=1, repair_cancel_again=True
     )
-    mended = run.by_name("Mend what can be mended without losing anything")["results"][0]
+    mended = run.by_name("Repair migrations that can lose no data")["results"][0]
     assert run.returncode == 0, run.stdout
     assert mended["changed"] and mended["diagnosis"]["procedure"] == []
     assert is_whole(manila, server, shares=1)

@@ -36,5 +36,5 @@ def test_what_has_no_export_is_left_out():
 
 @pytest.mark.parametrize("given", [None, 5, "text", [5], [{"kind": "share"}]])
 def test_what_is_no_list_of_migrations_is_refused_in_a_sentence(given):
-    with pytest.raises(AnsibleFilterError, match=r"^client_exports: it takes the records"):
+    with pytest.raises(AnsibleFilterError, match=r"^client_exports must get the records"):
         FILTER(given)

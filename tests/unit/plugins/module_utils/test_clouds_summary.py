@@ -52,6 +52,6 @@ def test_what_failed_is_named_with_its_cloud() -> None:
 @pytest.mark.parametrize("records", [[{}], ["north"], None, [{"name": "north", "summary": []}]])
 def test_the_filter_says_what_is_wrong(records: Any) -> None:
     with pytest.raises(
-        AnsibleFilterError, match=r"^clouds_summary: it takes a record of each cloud"
+        AnsibleFilterError, match=r"^clouds_summary must get one record for each cloud"
     ):
         FilterModule().filters()["clouds_summary"](records)
