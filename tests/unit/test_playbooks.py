@@ -165,7 +165,7 @@ def test_what_the_report_prints(playbook: Run, tmp_path: Path) -> None:
     ("variables", "message"),
     [
         ({"report_phase": "copy"}, "phase 'cutover', source"),
-        ({"evacuate_result": None}, "evacuate_result is required),
+        ({"evacuate_result": None}, "evacuate_result is required"),
     ],
 )
 def test_the_report_of_another_run_is_not_written(
