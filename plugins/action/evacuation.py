@@ -17,7 +17,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
 
 display = Display()
 

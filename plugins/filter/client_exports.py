@@ -43,7 +43,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.manila.migration.plugins.module_utils.report_files import client_mounts
+from ansible_collections.manila.migration.plugins.module_utils._report.files import client_mounts
 
 
 def client_exports(records: Any) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.manila.migration.plugins.module_utils.clouds_summary import (
+from ansible_collections.manila.migration.plugins.plugin_utils.clouds_summary import (
     clouds_summary as add_up,
 )
 

@@ -55,7 +55,9 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils.plans import explain_refusal
+from ansible_collections.manila.migration.plugins.module_utils._planner.plan_file import (
+    explain_refusal,
+)
 
 
 def plan_refusal(

@@ -42,7 +42,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils.wording import (
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import (
     readable as make_readable,
 )
 

@@ -56,7 +56,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.manila.migration.plugins.module_utils.survey import survey as make_survey
+from ansible_collections.manila.migration.plugins.plugin_utils.survey import survey as make_survey
 
 
 def survey(

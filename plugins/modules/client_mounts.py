@@ -312,7 +312,7 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.sy
     ClientError,
     LocalSystem,
 )
-from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
 
 
 def argument_spec() -> dict[str, dict[str, Any]]:

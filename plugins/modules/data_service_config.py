@@ -6,6 +6,26 @@
 
 from __future__ import annotations
 
+from ansible_collections.manila.migration.plugins.module_utils._data_service import oslo_config_file
+from ansible_collections.manila.migration.plugins.module_utils._data_service.options import (
+    DATA,
+    OPTIONS,
+    PROTOCOLS,
+    SHARE_MANAGER,
+    mask,
+    secrets,
+)
+from ansible_collections.manila.migration.plugins.module_utils._data_service.oslo_config_file import (
+    merge,
+    removed_options,
+    sections,
+)
+from ansible_collections.manila.migration.plugins.module_utils._data_service.rendering import render
+from ansible_collections.manila.migration.plugins.module_utils._data_service.validation import (
+    notes,
+    problems,
+)
+
 DOCUMENTATION = r"""
 module: data_service_config
 short_description: Configure host-assisted migration in OpenStack Manila's files
@@ -173,8 +193,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.manila.migration.plugins.module_utils import data_service
-
 try:
     import yaml
 
@@ -193,12 +211,10 @@ class DataServiceConfig:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         params = module.params
-        self.options = {
-            one.name: params[one.name] for one in data_service.OPTIONS if not one.per_backend
-        }
+        self.options = {one.name: params[one.name] for one in OPTIONS if not one.per_backend}
         self.backends: Mapping[str, Any] = params["backends"]
         # Ansible would hide whole values, harmless ones too; it still keeps them out of the node's log.
-        self.passwords = data_service.secrets([self.options, self.backends])
+        self.passwords = secrets([self.options, self.backends])
         module.no_log_values.clear()
         module.no_log_values.update(self.passwords)
         self.path = os.path.realpath(params["path"]) if params["path"] else None
@@ -208,7 +224,7 @@ class DataServiceConfig:
         """Check everything, then write."""
         params = self.module.params
         protocols = params["protocols"]
-        found = data_service.problems(
+        found = problems(
             self.options, self.backends, protocols, params["allow_shared_mount_location"]
         )
         found += self._wrong_place()
@@ -221,12 +237,12 @@ class DataServiceConfig:
         found += self._wrong_file(text) if self.path and not found else []
         if found:
             self.module.fail_json(msg=" ".join(found), problems=found)
-        wanted = data_service.render(
+        wanted = render(
             self.options, self.backends, params["services"], protocols, params["harden_mounts"]
         )
-        after = data_service.merge(text, wanted) if self.ini else self._as_yaml(wanted)
-        before = data_service.values(text) if self.ini else self._from_yaml(text)
-        for note in data_service.notes(self.options, self.backends, protocols):
+        after = merge(text, wanted) if self.ini else self._as_yaml(wanted)
+        before = oslo_config_file.values(text) if self.ini else self._from_yaml(text)
+        for note in notes(self.options, self.backends, protocols):
             self.module.warn(note)
         changed = differs = bool(self.path) and after != text
         if differs:
@@ -241,7 +257,7 @@ class DataServiceConfig:
             changed=changed,
             differs=differs,
             options={
-                group: {name: data_service.mask(value) for name, value in given.items()}
+                group: {name: mask(value) for name, value in given.items()}
                 for group, given in wanted.items()
             },
             diff={
@@ -258,7 +274,7 @@ class DataServiceConfig:
         """What is wrong with the mount location as it is on this node."""
         params = self.module.params
         place = self.options["mount_tmp_location"]
-        if not params["inspect_node"] or data_service.DATA not in params["services"] or not place:
+        if not params["inspect_node"] or DATA not in params["services"] or not place:
             return []
         try:
             status = os.lstat(place.rstrip("/"))
@@ -287,9 +303,9 @@ class DataServiceConfig:
         params = self.module.params
         found = []
         if self.ini:
-            found += [f"{self.path}: {one}" for one in data_service.removed_options(text)]
-            there = data_service.sections(text)
-            if data_service.SHARE_MANAGER in params["services"] and not params["create"]:
+            found += [f"{self.path}: {one}" for one in removed_options(text)]
+            there = sections(text)
+            if SHARE_MANAGER in params["services"] and not params["create"]:
                 known = ", ".join(one for one in there if one != "DEFAULT") or "none"
                 found += [
                     f"backends[{name}]: {self.path} has no such section, only: {known}; name the back "
@@ -313,7 +329,7 @@ class DataServiceConfig:
             return
         asked = {
             one.name
-            for one in data_service.OPTIONS
+            for one in OPTIONS
             # Some releases leave some out of their samples, and the validator knows only these.
             if one.in_sample and any(one.name in given for given in wanted.values())
         }
@@ -376,7 +392,7 @@ def _shown(values: Mapping[str, Mapping[str, str]], of: Mapping[str, Mapping[str
     for group, names in of.items():
         lines.append(f"[{group}]")
         given = values.get(group, {})
-        lines += [f"{name} = {data_service.mask(given[name])}" for name in names if name in given]
+        lines += [f"{name} = {mask(given[name])}" for name in names if name in given]
     return "\n".join([*lines, ""])
 
 
@@ -389,13 +405,13 @@ def main() -> None:
         "services": {
             "type": "list",
             "elements": "str",
-            "choices": [data_service.DATA, data_service.SHARE_MANAGER],
-            "default": [data_service.DATA, data_service.SHARE_MANAGER],
+            "choices": [DATA, SHARE_MANAGER],
+            "default": [DATA, SHARE_MANAGER],
         },
         "protocols": {
             "type": "list",
             "elements": "str",
-            "choices": list(data_service.PROTOCOLS),
+            "choices": list(PROTOCOLS),
             "default": ["NFS"],
         },
         "inspect_node": {"type": "bool", "default": False},

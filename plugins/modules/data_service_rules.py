@@ -82,8 +82,8 @@ status_code:
   returned: when Manila refused something
 """
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Refused
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils._api.errors import Refused
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
 
 
 class DataServiceRulesModule(MigrationModule):

@@ -208,30 +208,34 @@ import math
 import os
 from collections.abc import Sequence
 
-from ansible_collections.manila.migration.plugins.module_utils.engine import (
-    GOALS,
-    Limits,
-    Memory,
-    Migration,
+from ansible_collections.manila.migration.plugins.module_utils._api.lease import Held
+from ansible_collections.manila.migration.plugins.module_utils._engine.record import (
     as_record,
     summarize,
 )
-from ansible_collections.manila.migration.plugins.module_utils.lease import Held
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.plans import to_migrations
-from ansible_collections.manila.migration.plugins.module_utils.report import (
+from ansible_collections.manila.migration.plugins.module_utils._engine.types import (
+    GOALS,
+    Limits,
+    Memory,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Migration
+from ansible_collections.manila.migration.plugins.module_utils._model.window import CutoverWindow
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils._planner.plan_file import (
+    to_migrations,
+)
+from ansible_collections.manila.migration.plugins.module_utils._report.text import (
     Progress,
     measured_rate,
     migration_lines,
     open_lines,
 )
-from ansible_collections.manila.migration.plugins.module_utils.runner import (
+from ansible_collections.manila.migration.plugins.module_utils._runner.runner import (
     Abandoned,
     Runner,
     draw_grace,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import FAILED
-from ansible_collections.manila.migration.plugins.module_utils.window import CutoverWindow
+from ansible_collections.manila.migration.plugins.module_utils._states.tables import FAILED
 
 
 class EvacuationModule(MigrationModule):

@@ -330,27 +330,28 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
-from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
-from ansible_collections.manila.migration.plugins.module_utils.inventory import read_inventory
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.placement import (
-    Request,
-    checks_to_ask,
-    make_plan,
+from ansible_collections.manila.migration.plugins.module_utils._api.client import Cloud
+from ansible_collections.manila.migration.plugins.module_utils._api.inventory_reader import (
+    read_inventory,
 )
-from ansible_collections.manila.migration.plugins.module_utils.plans import (
-    follow,
-    refuse_other_plan,
-    to_migrations,
-)
-from ansible_collections.manila.migration.plugins.module_utils.records import (
+from ansible_collections.manila.migration.plugins.module_utils._model.inventory import Inventory
+from ansible_collections.manila.migration.plugins.module_utils._model.places import (
     backend_of,
     is_backend,
     is_pool,
 )
-from ansible_collections.manila.migration.plugins.module_utils.report import plan_lines
-from ansible_collections.manila.migration.plugins.module_utils.request import Pace
+from ansible_collections.manila.migration.plugins.module_utils._model.request import Pace, Request
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils._planner.baseline import follow
+from ansible_collections.manila.migration.plugins.module_utils._planner.plan_file import (
+    refuse_other_plan,
+    to_migrations,
+)
+from ansible_collections.manila.migration.plugins.module_utils._planner.planner import (
+    checks_to_ask,
+    make_plan,
+)
+from ansible_collections.manila.migration.plugins.module_utils._report.text import plan_lines
 
 PAUSES = (1, 2, 4)
 """Seconds between readings while something has just begun to migrate: its place shows soon."""

@@ -115,8 +115,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.manila.migration.plugins.module_utils.engine import timestamp
-from ansible_collections.manila.migration.plugins.module_utils.report_files import (
+from ansible_collections.manila.migration.plugins.module_utils._model.moments import timestamp
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._report.files import (
     CSV,
     HTML,
     JSON,
@@ -126,7 +127,6 @@ from ansible_collections.manila.migration.plugins.module_utils.report_files impo
     exports_for_people,
     refuse_other_result,
 )
-from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 
 class EvacuationReport:

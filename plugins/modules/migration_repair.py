@@ -206,13 +206,24 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import (
-    Cloud,
+from ansible_collections.manila.migration.plugins.module_utils._api.client import Cloud
+from ansible_collections.manila.migration.plugins.module_utils._api.errors import (
     NotFound,
     Refused,
     Unknown,
 )
-from ansible_collections.manila.migration.plugins.module_utils.diagnosis import (
+from ansible_collections.manila.migration.plugins.module_utils._model.kinds import (
+    SHARE,
+    SHARE_SERVER,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import CopyMark
+from ansible_collections.manila.migration.plugins.module_utils._model.places import (
+    is_backend,
+    is_pool,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils._repair.diagnosis import (
     ALLOW,
     ASK,
     CANCEL,
@@ -227,31 +238,24 @@ from ansible_collections.manila.migration.plugins.module_utils.diagnosis import 
     Diagnosis,
     Step,
 )
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
-from ansible_collections.manila.migration.plugins.module_utils.records import (
-    CopyMark,
-    is_backend,
-    is_pool,
+from ansible_collections.manila.migration.plugins.module_utils._repair.share_diagnosis import (
+    DESTINATION,
+    SETTLE,
+    diagnose_share,
 )
-from ansible_collections.manila.migration.plugins.module_utils.server_diagnosis import (
+from ansible_collections.manila.migration.plugins.module_utils._repair.share_scene import (
+    ShareScene,
+    suspects,
+)
+from ansible_collections.manila.migration.plugins.module_utils._repair.share_server_diagnosis import (
     ServerScene,
     diagnose_server,
     suspect_servers,
 )
-from ansible_collections.manila.migration.plugins.module_utils.share_diagnosis import (
-    DESTINATION,
-    SETTLE,
-    ShareScene,
-    diagnose_share,
-    suspects,
-)
-from ansible_collections.manila.migration.plugins.module_utils.states import (
+from ansible_collections.manila.migration.plugins.module_utils._states.observe import observe_server
+from ansible_collections.manila.migration.plugins.module_utils._states.tables import (
     LONGEST_CANCEL_SECONDS,
-    SHARE,
-    SHARE_SERVER,
 )
-from ansible_collections.manila.migration.plugins.module_utils.wording import readable
 
 _ALLOWED = 300
 """For so many seconds the removal of an instance is waited for."""

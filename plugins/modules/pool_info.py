@@ -186,17 +186,21 @@ status_code:
 
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils.feasibility import SCHEDULER_DOWN
-from ansible_collections.manila.migration.plugins.module_utils.inventory import read_pools
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.pools import pool_records
-from ansible_collections.manila.migration.plugins.module_utils.records import (
+from ansible_collections.manila.migration.plugins.module_utils._api.inventory_reader import (
+    read_pools,
+)
+from ansible_collections.manila.migration.plugins.module_utils._feasibility.codes import (
+    SCHEDULER_DOWN,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.places import (
     backend_of,
     is_backend,
     is_pool,
 )
-from ansible_collections.manila.migration.plugins.module_utils.report import pool_lines
-from ansible_collections.manila.migration.plugins.module_utils.wording import instead
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import instead
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils._planner.pools import pool_records
+from ansible_collections.manila.migration.plugins.module_utils._report.text import pool_lines
 
 
 class PoolInfoModule(MigrationModule):

@@ -131,10 +131,10 @@ status_code:
 
 import time
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.records import Reason
-from ansible_collections.manila.migration.plugins.module_utils.restarts import (
+from ansible_collections.manila.migration.plugins.module_utils._api.client import Cloud
+from ansible_collections.manila.migration.plugins.module_utils._model.reason import Reason
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils._repair.service_restarts import (
     BINARIES,
     SHARE_MANAGER,
     as_dicts,

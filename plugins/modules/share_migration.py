@@ -176,21 +176,23 @@ status_code:
   returned: when Manila refused something
 """
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
-from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
-from ansible_collections.manila.migration.plugins.module_utils.feasibility import (
-    options_conflict,
-    start_blockers,
-)
-from ansible_collections.manila.migration.plugins.module_utils.records import Reason
-from ansible_collections.manila.migration.plugins.module_utils.share_check import (
+from ansible_collections.manila.migration.plugins.module_utils._api.client import Cloud
+from ansible_collections.manila.migration.plugins.module_utils._checks.share import (
     SHARE_ARGUMENTS,
     asked_for,
     check_destination,
     read_for_share,
     share_options,
 )
-from ansible_collections.manila.migration.plugins.module_utils.single import (
+from ansible_collections.manila.migration.plugins.module_utils._feasibility.mechanism import (
+    options_conflict,
+)
+from ansible_collections.manila.migration.plugins.module_utils._feasibility.start import (
+    start_blockers,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Migration
+from ansible_collections.manila.migration.plugins.module_utils._model.reason import Reason
+from ansible_collections.manila.migration.plugins.module_utils._module.single import (
     ARGUMENTS,
     SingleMigrationModule,
 )

@@ -123,16 +123,19 @@ status_code:
   returned: when Manila refused something
 """
 
-from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
-from ansible_collections.manila.migration.plugins.module_utils.feasibility import DRIVER, HOST
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.share_check import (
+from ansible_collections.manila.migration.plugins.module_utils._checks.share import (
     SHARE_ARGUMENTS,
     check_destination,
     judge,
     read_for_share,
     share_options,
 )
+from ansible_collections.manila.migration.plugins.module_utils._feasibility.mechanism import (
+    DRIVER,
+    HOST,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Migration
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
 
 
 class ShareMigrationCheckModule(MigrationModule):

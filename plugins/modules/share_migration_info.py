@@ -90,19 +90,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils.engine import as_record, describe
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.observation import observe_replica
-from ansible_collections.manila.migration.plugins.module_utils.records import (
-    Service,
+from ansible_collections.manila.migration.plugins.module_utils._engine.record import (
+    as_record,
+    describe,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.places import (
     covers,
     is_backend,
     is_pool,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import (
-    MIGRATING,
-    Observation,
+from ansible_collections.manila.migration.plugins.module_utils._model.records import Service
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils._states.classify import Observation
+from ansible_collections.manila.migration.plugins.module_utils._states.observe import (
+    observe_replica,
 )
+from ansible_collections.manila.migration.plugins.module_utils._states.tables import MIGRATING
 
 
 class ShareMigrationInfoModule(MigrationModule):

@@ -182,21 +182,21 @@ status_code:
   returned: when Manila refused something
 """
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
-from ansible_collections.manila.migration.plugins.module_utils.engine import Migration
-from ansible_collections.manila.migration.plugins.module_utils.observation import DESTINATION
-from ansible_collections.manila.migration.plugins.module_utils.records import Reason
-from ansible_collections.manila.migration.plugins.module_utils.server_check import (
+from ansible_collections.manila.migration.plugins.module_utils._api.client import Cloud
+from ansible_collections.manila.migration.plugins.module_utils._checks.share_server import (
     SERVER_ARGUMENTS,
     check_destination,
     judge,
     server_options,
 )
-from ansible_collections.manila.migration.plugins.module_utils.single import (
+from ansible_collections.manila.migration.plugins.module_utils._model.kinds import SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Migration
+from ansible_collections.manila.migration.plugins.module_utils._model.reason import Reason
+from ansible_collections.manila.migration.plugins.module_utils._module.single import (
     ARGUMENTS,
     SingleMigrationModule,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils._states.observe import DESTINATION
 
 
 class ShareServerMigrationModule(SingleMigrationModule):

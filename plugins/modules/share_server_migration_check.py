@@ -99,14 +99,14 @@ status_code:
   returned: when Manila refused something
 """
 
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.server_check import (
+from ansible_collections.manila.migration.plugins.module_utils._checks.share_server import (
     SERVER_ARGUMENTS,
     check_destination,
     judge,
     requested_capabilities,
     server_options,
 )
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
 
 
 class ShareServerMigrationCheckModule(MigrationModule):

@@ -99,20 +99,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud, NotFound
-from ansible_collections.manila.migration.plugins.module_utils.engine import as_record, describe
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
-from ansible_collections.manila.migration.plugins.module_utils.records import (
-    ShareServer,
-    is_backend,
+from ansible_collections.manila.migration.plugins.module_utils._api.client import Cloud
+from ansible_collections.manila.migration.plugins.module_utils._api.errors import NotFound
+from ansible_collections.manila.migration.plugins.module_utils._engine.record import (
+    as_record,
+    describe,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import (
-    COPYING,
-    MOVING,
-    SHARE_SERVER,
-    Observation,
-)
+from ansible_collections.manila.migration.plugins.module_utils._model.kinds import SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils._model.places import is_backend
+from ansible_collections.manila.migration.plugins.module_utils._model.records import ShareServer
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
+from ansible_collections.manila.migration.plugins.module_utils._states.classify import Observation
+from ansible_collections.manila.migration.plugins.module_utils._states.observe import observe_server
+from ansible_collections.manila.migration.plugins.module_utils._states.tables import COPYING, MOVING
 
 
 class ShareServerMigrationInfoModule(MigrationModule):

@@ -100,9 +100,9 @@ status_code:
 
 from dataclasses import replace
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Refused
-from ansible_collections.manila.migration.plugins.module_utils.module import MigrationModule
-from ansible_collections.manila.migration.plugins.module_utils.records import is_backend
+from ansible_collections.manila.migration.plugins.module_utils._api.errors import Refused
+from ansible_collections.manila.migration.plugins.module_utils._model.places import is_backend
+from ansible_collections.manila.migration.plugins.module_utils._module.base import MigrationModule
 
 
 class ShareServiceModule(MigrationModule):

@@ -21,14 +21,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from manilaclient import api_versions
 
-from ansible_collections.manila.migration.plugins.module_utils.cloud import Cloud
-from ansible_collections.manila.migration.plugins.module_utils.engine import (
-    COMPLETED,
-    Limits,
+from ansible_collections.manila.migration.plugins.module_utils._api.client import Cloud
+from ansible_collections.manila.migration.plugins.module_utils._engine.types import Limits
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import (
     Migration,
+    Options,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import Options, backend_of
-from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
+from ansible_collections.manila.migration.plugins.module_utils._model.places import backend_of
+from ansible_collections.manila.migration.plugins.module_utils._runner.runner import Runner
+from ansible_collections.manila.migration.plugins.module_utils._states.tables import COMPLETED
 from ansible_collections.manila.migration.tests.bench.page import table, write
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     Manila,

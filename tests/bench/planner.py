@@ -18,15 +18,16 @@ import subprocess
 import sys
 import time
 
-from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
-from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
-from ansible_collections.manila.migration.plugins.module_utils.records import (
+from ansible_collections.manila.migration.plugins.module_utils._model.inventory import Inventory
+from ansible_collections.manila.migration.plugins.module_utils._model.records import (
     Instance,
     Pool,
     Service,
     Share,
     ShareType,
 )
+from ansible_collections.manila.migration.plugins.module_utils._model.request import Request
+from ansible_collections.manila.migration.plugins.module_utils._planner.planner import make_plan
 from ansible_collections.manila.migration.tests.bench.page import table, write
 
 POOLS = 200

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from chromium import Chromium, program
 
-from ansible_collections.manila.migration.plugins.module_utils.report_files import complete
-from ansible_collections.manila.migration.plugins.module_utils.report_html import page
-from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._report.files import complete
+from ansible_collections.manila.migration.plugins.module_utils._report.html import page
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.reports import (
     NASTY,
     make_report,

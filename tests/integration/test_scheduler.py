@@ -33,25 +33,18 @@ from conftest import CLOUD, sandbox
 
 sys.path[:0] = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(":")
 
-from ansible_collections.manila.migration.plugins.module_utils.capacity import (  # noqa: E402
-    written_part,
-)
-from ansible_collections.manila.migration.plugins.module_utils.cloud import (  # noqa: E402
-    Cloud,
-    Refused,
-    Unknown,
-)
-from ansible_collections.manila.migration.plugins.module_utils.inventory import (  # noqa: E402
+from ansible_collections.manila.migration.plugins.module_utils._api.client import Cloud
+from ansible_collections.manila.migration.plugins.module_utils._api.errors import Refused, Unknown
+from ansible_collections.manila.migration.plugins.module_utils._api.inventory_reader import (
     read_inventory,
 )
-from ansible_collections.manila.migration.plugins.module_utils.placement import (  # noqa: E402
-    Request,
-    make_plan,
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Options
+from ansible_collections.manila.migration.plugins.module_utils._model.request import Request
+from ansible_collections.manila.migration.plugins.module_utils._planner.planner import make_plan
+from ansible_collections.manila.migration.plugins.module_utils._scheduler.capacity import (
+    written_part,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import (  # noqa: E402
-    Options,
-)
-from ansible_collections.manila.migration.plugins.module_utils.specs import (  # noqa: E402
+from ansible_collections.manila.migration.plugins.module_utils._scheduler.extra_specs import (
     thinks_thin,
 )
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
+from ansible_collections.manila.migration.plugins.module_utils._feasibility.codes import CODES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.manila.migration.plugins.module_utils import (
-    data_service,
-    diagnosis,
-    engine,
-    restarts,
-)
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts import codes, managers
-from ansible_collections.manila.migration.plugins.module_utils.feasibility import CODES
+from ansible_collections.manila.migration.plugins.module_utils._data_service.options import OPTIONS
+from ansible_collections.manila.migration.plugins.module_utils._engine.waiting import WAITING, Wait
+from ansible_collections.manila.migration.plugins.module_utils._feasibility.codes import CODES
+from ansible_collections.manila.migration.plugins.module_utils._repair import diagnosis
+from ansible_collections.manila.migration.plugins.module_utils._repair import (
+    service_restarts as restarts,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,9 +41,9 @@ def test_codes_of_waiting_are_documented() -> None:
     page = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
     section = page.split("## What a migration waits for\n", 1)[1].split("\n## ", 1)[0]
     told = re.findall(r"^\| `([a-z_]+)` \| ([^|]*[^| ]) \| (yes|no) \|$", section, re.MULTILINE)
-    assert {code: engine.Wait(end == "yes", text) for code, text, end in told} == engine.WAITING
+    assert {code: Wait(end == "yes", text) for code, text, end in told} == WAITING
     module = (ROOT / "plugins" / "modules" / "evacuation.py").read_text(encoding="utf-8")
-    assert not [code for code in engine.WAITING if f"V({code})" not in module]
+    assert not [code for code in WAITING if f"V({code})" not in module]
 
 
 def test_what_forbids_a_restart_is_documented() -> None:
@@ -81,12 +81,12 @@ def test_every_option_of_the_data_service_is_in_its_table_and_a_variable() -> No
             one.service,
             one.source,
         )
-        for one in data_service.OPTIONS
+        for one in OPTIONS
     ]
     specs = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
     variables = specs["argument_specs"]["main"]["options"]
     call = (folder / "tasks" / "options.yml").read_text(encoding="utf-8")
-    for one in data_service.OPTIONS:
+    for one in OPTIONS:
         if not one.per_backend:
             assert f"data_service_{one.name}" in variables and f" {one.name}: " in call
 

@@ -13,15 +13,15 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from ansible_collections.manila.migration.plugins.module_utils import report_files
-from ansible_collections.manila.migration.plugins.module_utils.engine import (
-    Migration,
-    Track,
-    as_record,
-)
-from ansible_collections.manila.migration.plugins.module_utils.placement import Request, make_plan
-from ansible_collections.manila.migration.plugins.module_utils.plans import VERSION, follow
-from ansible_collections.manila.migration.plugins.module_utils.report_files import complete
+from ansible_collections.manila.migration.plugins.module_utils._engine.record import as_record
+from ansible_collections.manila.migration.plugins.module_utils._engine.types import Track
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Migration
+from ansible_collections.manila.migration.plugins.module_utils._model.request import Request
+from ansible_collections.manila.migration.plugins.module_utils._planner.baseline import follow
+from ansible_collections.manila.migration.plugins.module_utils._planner.plan_file import VERSION
+from ansible_collections.manila.migration.plugins.module_utils._planner.planner import make_plan
+from ansible_collections.manila.migration.plugins.module_utils._report import files as report_files
+from ansible_collections.manila.migration.plugins.module_utils._report.files import complete
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
     SERVER_POOLS,
     aboard,

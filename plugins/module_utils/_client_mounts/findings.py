@@ -16,7 +16,7 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.lo
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.options import (
     mask,
 )
-from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.op
 )
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.record import Record
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.survey import Survey
-from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
 
 
 @dataclass

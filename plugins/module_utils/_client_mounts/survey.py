@@ -68,7 +68,7 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.sy
     ClientError,
     System,
 )
-from ansible_collections.manila.migration.plugins.module_utils.wording import readable
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
 
 _PROGRAMS = {CONTAINER_ENGINE: "a container engine", NOVA: "Nova", CINDER: "Cinder"}
 

@@ -12,14 +12,11 @@ from ansible_collections.manila.migration.plugins.filter.cutover_readiness impor
     PATIENCE_SECONDS,
     FilterModule,
 )
-from ansible_collections.manila.migration.plugins.module_utils.engine import (
-    WAITING,
-    Limits,
-    Migration,
-    Track,
-    as_record,
-)
-from ansible_collections.manila.migration.plugins.module_utils.records import Reason
+from ansible_collections.manila.migration.plugins.module_utils._engine.record import as_record
+from ansible_collections.manila.migration.plugins.module_utils._engine.types import Limits, Track
+from ansible_collections.manila.migration.plugins.module_utils._engine.waiting import WAITING
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Migration
+from ansible_collections.manila.migration.plugins.module_utils._model.reason import Reason
 
 FILTER = FilterModule().filters()["cutover_readiness"]
 

@@ -12,30 +12,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ansible_collections.manila.migration.plugins.module_utils import engine
-from ansible_collections.manila.migration.plugins.module_utils.engine import (
+from ansible_collections.manila.migration.plugins.module_utils._engine.decide import decide
+from ansible_collections.manila.migration.plugins.module_utils._engine.types import (
+    CANCEL,
+    COMPLETE,
+    REACHED,
+    START,
     Decision,
     Memory,
-    Migration,
     Reading,
     Track,
 )
-from ansible_collections.manila.migration.plugins.module_utils.records import (
+from ansible_collections.manila.migration.plugins.module_utils._model.kinds import (
+    SHARE_REPLICA,
+    SHARE_SERVER,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import (
     INTERRUPTED,
     Mark,
-    backend_of,
 )
-from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
-from ansible_collections.manila.migration.plugins.module_utils.states import (
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Migration
+from ansible_collections.manila.migration.plugins.module_utils._model.places import backend_of
+from ansible_collections.manila.migration.plugins.module_utils._runner.runner import Runner
+from ansible_collections.manila.migration.plugins.module_utils._states.classify import Observation
+from ansible_collections.manila.migration.plugins.module_utils._states.tables import (
     CANCELLED,
     COMPLETED,
     COMPLETING,
     COPIED,
     FAILED,
     MOVED,
-    SHARE_REPLICA,
-    SHARE_SERVER,
-    Observation,
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.manila_model import (
     CANCELLING,
@@ -80,7 +86,7 @@ class Invariants:
             # What is not looked at as it can't have changed has not changed.
             forgetful = replace(before, queue=())
             now = self.manila.now
-            if decision != engine.decide(runner.plan, reading, runner.limits, now, forgetful):
+            if decision != decide(runner.plan, reading, runner.limits, now, forgetful):
                 self.broken.append("whoever waits for a slot waits for something else by now")
         self._note_working(reading.seen)
         self.claimed()
@@ -91,7 +97,7 @@ class Invariants:
             track = self._track(migration.id)
             if track.settled and migration.id not in self._settled:
                 self._settled.add(migration.id)
-                if track.outcome == engine.REACHED:
+                if track.outcome == REACHED:
                     self._check_result(migration, track)
 
     def planned(self, subject: str) -> Migration | None:
@@ -122,7 +128,7 @@ class Invariants:
             if server.status == MOVING and server.task_state == CANCELLING:
                 self._given_up.add((server.id, server.attempt))
         for migration in self._watched.plan:
-            if migration.id in self._working and engine.START in self._track(migration.id).sent:
+            if migration.id in self._working and START in self._track(migration.id).sent:
                 self._working[migration.id] |= {migration.source, migration.destination or ""}
 
     # -- before something is sent ------------------------------------------------------------
@@ -145,7 +151,7 @@ class Invariants:
         state = share.find(replica_id).state
         self._demand(4, state != "active", f"{verb} of {share_id}: {replica_id} is active")
         others = [one for one in share.replicas if one.id != replica_id]
-        if verb != engine.CANCEL:
+        if verb != CANCEL:
             good = any(one.state in ("active", "in_sync") for one in others)
             self._demand(1, good, f"{verb} of {share_id}: the others are {others}")
 
@@ -167,7 +173,7 @@ class Invariants:
             replicated = self.manila.replicated[migration.id]
             new = replicated.made(Mark.of(replicated.metadata))
             count, resting = 1 + (new is not None), replicated.instance.status == "available"
-            if verb == engine.START:
+            if verb == START:
                 busy = [one for one in replicated.replicas if one.status != "available"]
                 demand(3, not busy, f"busy are {busy}")
                 there = [one for one in replicated.replicas if one.host == migration.destination]
@@ -176,14 +182,14 @@ class Invariants:
         else:
             share = self.manila.shares[migration.id]
             count, resting, whole = len(share.instances), share.status == "available", True
-        if verb == engine.CANCEL:
+        if verb == CANCEL:
             copy, written = self._copy_and_mark(migration, seen)
             demand(11, copy and written.startswith(f"{copy} cancelled at "), f"marked {written!r}")
-        if verb == engine.START:
+        if verb == START:
             demand(3, count == 1, f"there are {count} of it")
             demand(3, resting, f"its status is {seen.status}")
             demand(6, failures < limits.max_failures, f"{failures} have failed")
-        if verb == engine.COMPLETE:
+        if verb == COMPLETE:
             demand(1, seen.state.complete, f"its task state is {seen.task_state}")
             demand(1, not self._track(migration.id).tainted, "an error interrupted its copy")
             demand(1, whole, "it was being cancelled, or copied twice")
@@ -192,7 +198,7 @@ class Invariants:
             apart = [one.id for one in self._watched.plan if self._left_behind(migration, one)]
             demand(5, not apart, f"of its group are not copied: {apart}")
             demand(6, failures < limits.max_failures, f"{failures} have failed")
-        if verb in (engine.START, engine.COMPLETE):
+        if verb in (START, COMPLETE):
             self._working[migration.id] = {migration.source, migration.destination or ""}
             demand(2, len(self._working) <= limits.max_parallel, f"{len(self._working)} at work")
             for place in self._working[migration.id]:
@@ -221,7 +227,7 @@ class Invariants:
         if not migration.group or other.group != migration.group:
             return False
         track = self._track(other.id)
-        there = track.phase in (COPIED, COMPLETING, COMPLETED) or track.outcome == engine.REACHED
+        there = track.phase in (COPIED, COMPLETING, COMPLETED) or track.outcome == REACHED
         return not there or track.outcome == FAILED
 
     def _at_work_in(self, place: str) -> dict[str, int]:
@@ -259,7 +265,7 @@ class Invariants:
             self._demand(7, right, where + f"at {share.host}")
             self._demand(7, share.status == "available", where + share.status)
             self._demand(7, len(share.instances) == 1, where + f"it has {len(share.instances)}")
-            if engine.COMPLETE in track.sent:
+            if COMPLETE in track.sent:
                 self._demand(7, share.rules == RULES, where + f"its rules are {share.rules}")
                 bad = set(share.snapshots.values()) - {"available"}
                 self._demand(7, not bad, where + f"its snapshots are {bad}")
@@ -289,7 +295,7 @@ class Invariants:
             self._demand(7, track.successor == successor.id, where + f"by {successor.id}")
             right = migration.destination in (None, successor.host)
             self._demand(7, right, where + f"at {successor.host}")
-            if engine.COMPLETE not in track.sent:
+            if COMPLETE not in track.sent:
                 return
             self._demand(7, successor.members, where + "it has no shares")
             for share_id, share in successor.members.items():
@@ -325,7 +331,7 @@ class Invariants:
             self._demand(7, old is None, where + "the replica at the source is still there")
             fine = new and new.content == 1.0 and new.status == "available"
             self._demand(7, fine, where + f"the new one is {new}")
-            if engine.COMPLETE in track.sent:
+            if COMPLETE in track.sent:
                 self._demand(7, share.rules == RULES, where + f"its rules are {share.rules}")
                 bad = set(share.snapshots.values()) - {"available"}
                 self._demand(7, not bad, where + f"its snapshots are {bad}")

@@ -24,26 +24,35 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils import records
-from ansible_collections.manila.migration.plugins.module_utils.observation import (
-    observe_replica,
-    observe_server,
-)
-from ansible_collections.manila.migration.plugins.module_utils.records import (
-    Facts,
+from ansible_collections.manila.migration.plugins.module_utils._model import records
+from ansible_collections.manila.migration.plugins.module_utils._model.facts import Facts
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import (
+    INTERRUPTED,
+    LISTED,
+    MARK,
+    CopyMark,
     Mark,
-    Options,
-    Service,
-    ShareServer,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import Options
+from ansible_collections.manila.migration.plugins.module_utils._model.places import (
     backend_of,
     is_backend,
     is_pool,
 )
-from ansible_collections.manila.migration.plugins.module_utils.states import (
-    PROMOTED,
+from ansible_collections.manila.migration.plugins.module_utils._model.records import (
+    Service,
+    ShareServer,
+    Snapshot,
+)
+from ansible_collections.manila.migration.plugins.module_utils._states.classify import (
     Observation,
     Place,
 )
+from ansible_collections.manila.migration.plugins.module_utils._states.observe import (
+    observe_replica,
+    observe_server,
+)
+from ansible_collections.manila.migration.plugins.module_utils._states.tables import PROMOTED
 
 Flow = Generator[float, None, None]
 
@@ -664,7 +673,7 @@ class ShareServers(World):
                 one.host,
                 one.status,
                 share_server_id=server_id,
-                metadata={records.INTERRUPTED: one.recorded} if one.recorded else {},
+                metadata={INTERRUPTED: one.recorded} if one.recorded else {},
             )
             for share_id, one in members.items()
         ]
@@ -956,8 +965,8 @@ class ShareServers(World):
         return copy
 
 
-def _copy_mark(text: str) -> records.CopyMark | None:
-    return records.CopyMark.of({records.INTERRUPTED: text})
+def _copy_mark(text: str) -> CopyMark | None:
+    return CopyMark.of({INTERRUPTED: text})
 
 
 def _printed(moment: float) -> str:
@@ -1032,9 +1041,7 @@ class Replicas(ShareServers):
     def marked(self) -> list[tuple[records.Share, list[records.Instance]]]:
         """The shares that a replica is moved of, with all their replicas."""
         self.reads += 2
-        return [
-            self._records(one) for one in self.replicated.values() if records.MARK in one.metadata
-        ]
+        return [self._records(one) for one in self.replicated.values() if MARK in one.metadata]
 
     def observe_replica(self, share_id: str, source: str, to: str | None) -> Observation | None:
         """A look at one replica; None where the share doesn't exist."""
@@ -1081,7 +1088,7 @@ class Replicas(ShareServers):
         """Write the metadata of a migration; a lost answer is no matter."""
 
         def write() -> int:
-            self._replicated(share_id).metadata |= {records.MARK: str(mark), **records.LISTED}
+            self._replicated(share_id).metadata |= {MARK: str(mark), **LISTED}
             return 200
 
         return self._call("mark", share_id, who, write, late=False)
@@ -1090,7 +1097,7 @@ class Replicas(ShareServers):
         """Remove it."""
 
         def remove() -> int:
-            for key in (records.MARK, *records.LISTED):
+            for key in (MARK, *LISTED):
                 self._replicated(share_id).metadata.pop(key, None)
             return 200
 
@@ -1243,7 +1250,7 @@ class Replicas(ShareServers):
     def replicate(self, share_id: str, mark: Mark, new: str) -> Replicated:
         """Put a share into the middle of a migration: ``new`` is status and state of the new one."""
         share = self.replicated[share_id]
-        share.metadata = {records.MARK: str(mark), **records.LISTED}
+        share.metadata = {MARK: str(mark), **LISTED}
         one = self._new_replica(share, f"{share_id}-new")
         one.host, one.content = mark.destination, 1.0
         one.snapshots = "available"
@@ -1348,9 +1355,9 @@ class Manila(Replicas):
     def _record(self, share_id: str, copy_id: str) -> int:
         if share_id in self.replicated:
             metadata = self.replicated[share_id].metadata
-            metadata[records.INTERRUPTED] = copy_id
+            metadata[INTERRUPTED] = copy_id
             if not copy_id:
-                del metadata[records.INTERRUPTED]
+                del metadata[INTERRUPTED]
             return 200
         carriers: list[Share | Member] = [
             server.members[share_id]
@@ -1365,11 +1372,11 @@ class Manila(Replicas):
             one.recorded = copy_id
         return 200
 
-    def snapshots_of(self, share_id: str) -> list[records.Snapshot]:
+    def snapshots_of(self, share_id: str) -> list[Snapshot]:
         """The snapshots of a share."""
         self.reads += 1
         snapshots = self.shares[share_id].snapshots if share_id in self.shares else {}
-        return [records.Snapshot(one, share_id, status) for one, status in snapshots.items()]
+        return [Snapshot(one, share_id, status) for one, status in snapshots.items()]
 
     def delete_snapshot(self, snapshot_id: str, who: str = EVACUATION) -> int:
         """Have a snapshot deleted."""

@@ -13,27 +13,50 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.manila.migration.plugins.module_utils import cloud as door
-from ansible_collections.manila.migration.plugins.module_utils import engine
-from ansible_collections.manila.migration.plugins.module_utils.manila_api import ManilaApi
-from ansible_collections.manila.migration.plugins.module_utils.observation import observe_server
-from ansible_collections.manila.migration.plugins.module_utils.records import (
-    CopyMark,
-    Facts,
-    Instance,
-    Mark,
+from ansible_collections.manila.migration.plugins.module_utils._api.errors import (
+    CloudError,
+    NotFound,
+    Refused,
+    Unknown,
+)
+from ansible_collections.manila.migration.plugins.module_utils._api.manila_api import ManilaApi
+from ansible_collections.manila.migration.plugins.module_utils._engine.types import (
+    CANCEL,
+    COMPLETE,
+    REMOVE,
+    START,
+    VERIFY,
+    Action,
+    Decision,
+    Limits,
+    Memory,
+    Reading,
+    Track,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.binaries import (
+    DATA,
+    SCHEDULER,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.facts import Facts
+from ansible_collections.manila.migration.plugins.module_utils._model.kinds import SHARE_SERVER
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import CopyMark, Mark
+from ansible_collections.manila.migration.plugins.module_utils._model.migration import (
+    Migration,
     Options,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.records import (
+    Instance,
     Service,
     Share,
     ShareServer,
     Snapshot,
 )
-from ansible_collections.manila.migration.plugins.module_utils.runner import Runner
-from ansible_collections.manila.migration.plugins.module_utils.states import (
+from ansible_collections.manila.migration.plugins.module_utils._runner.runner import Runner
+from ansible_collections.manila.migration.plugins.module_utils._states.classify import Observation
+from ansible_collections.manila.migration.plugins.module_utils._states.observe import observe_server
+from ansible_collections.manila.migration.plugins.module_utils._states.tables import (
     LONGEST_CANCEL_SECONDS,
     PROMOTED,
-    SHARE_SERVER,
-    Observation,
 )
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils import manila_model
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.invariants import (
@@ -83,7 +106,7 @@ class ModelCloud(ManilaApi):
     def services(self) -> list[Service]:
         """All services: beside those of the model one for each of the other binaries."""
         self._wait()
-        others = [Service(binary, "n", "enabled", "up") for binary in (door.SCHEDULER, door.DATA)]
+        others = [Service(binary, "n", "enabled", "up") for binary in (SCHEDULER, DATA)]
         return [*self.manila.services().values(), *others]
 
     def share_managers(self) -> dict[str, Service]:
@@ -155,7 +178,7 @@ class ModelCloud(ManilaApi):
     @staticmethod
     def _found(facts: Facts | None, subject: str) -> Facts:
         if facts is None:
-            raise door.NotFound(f"There is no {subject}.", 404)
+            raise NotFound(f"There is no {subject}.", 404)
         return facts
 
     def snapshots_of(self, share_id: str) -> list[Snapshot]:
@@ -179,12 +202,12 @@ class ModelCloud(ManilaApi):
         except manila_model.Refused as refused:
             if dies:
                 raise Killed from None
-            kind = door.Unknown if refused.status >= 500 else door.Refused
+            kind = Unknown if refused.status >= 500 else Refused
             raise kind(str(refused), refused.status) from None
         except manila_model.Unknown as unknown:
             if dies:
                 raise Killed from None
-            raise door.Unknown(str(unknown)) from None
+            raise Unknown(str(unknown)) from None
         if dies:
             raise Killed
 
@@ -215,39 +238,37 @@ class ModelCloud(ManilaApi):
     def start(self, kind: str, subject: str, destination: str, options: Options) -> None:
         """Start the migration of a share or a share server."""
         assert self.manila.is_server(subject) == (kind == SHARE_SERVER)
-        self._act(engine.START, subject, lambda: self.manila.start(subject, destination, options))
+        self._act(START, subject, lambda: self.manila.start(subject, destination, options))
 
     def complete(self, kind: str, subject: str) -> None:
         """Cut it over."""
         assert self.manila.is_server(subject) == (kind == SHARE_SERVER)
-        self._act(engine.COMPLETE, subject, lambda: self.manila.complete(subject))
+        self._act(COMPLETE, subject, lambda: self.manila.complete(subject))
 
     def cancel(self, kind: str, subject: str) -> None:
         """Cancel it."""
         assert self.manila.is_server(subject) == (kind == SHARE_SERVER)
-        self._act(engine.CANCEL, subject, lambda: self.manila.cancel(subject))
+        self._act(CANCEL, subject, lambda: self.manila.cancel(subject))
 
     def create_replica(self, share_id: str, pool: str, share_network_id: str | None) -> None:
         """Have a replica made."""
-        self._act(engine.START, share_id, lambda: self.manila.create_replica(share_id, pool))
+        self._act(START, share_id, lambda: self.manila.create_replica(share_id, pool))
 
     def promote_replica(self, replica_id: str) -> None:
         """Have a share served from another replica."""
         share = self._share_of(replica_id)
-        self._act(
-            engine.COMPLETE, share.id, lambda: self.manila.promote_replica(share.id, replica_id)
-        )
+        self._act(COMPLETE, share.id, lambda: self.manila.promote_replica(share.id, replica_id))
 
     def delete_replica(self, replica_id: str) -> None:
         """Remove a replica: the new one cancels, the old one completes or ends a cutover."""
         share = self._share_of(replica_id)
         new = share.made(Mark.of(share.metadata))
-        verb = engine.CANCEL
+        verb = CANCEL
         if new and new.id != replica_id:
-            verb = engine.REMOVE if new.state == "active" else engine.COMPLETE
+            verb = REMOVE if new.state == "active" else COMPLETE
         seen = self._see(share.id)
-        if seen and verb == engine.COMPLETE and seen.task_state == PROMOTED:
-            verb = engine.REMOVE
+        if seen and verb == COMPLETE and seen.task_state == PROMOTED:
+            verb = REMOVE
 
         def delete() -> object:
             if self._watch:
@@ -260,7 +281,7 @@ class ModelCloud(ManilaApi):
         for share in self.manila.replicated.values():
             if any(one.id == replica_id for one in share.replicas):
                 return share
-        raise door.Refused(f"No replica exists with ID {replica_id}.", 404)
+        raise Refused(f"No replica exists with ID {replica_id}.", 404)
 
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Have a snapshot deleted."""
@@ -270,8 +291,8 @@ class ModelCloud(ManilaApi):
         """Write whose a new replica is."""
         try:
             self._send(lambda: self.manila.mark(share_id, mark))
-        except door.Unknown as unknown:
-            raise door.CloudError(str(unknown), unknown.status_code) from None
+        except Unknown as unknown:
+            raise CloudError(str(unknown), unknown.status_code) from None
 
     def unmark(self, share_id: str) -> None:
         """Take that away."""
@@ -301,8 +322,8 @@ class Evacuation:
     def __init__(
         self,
         manila: Manila,
-        plan: Iterable[engine.Migration],
-        limits: engine.Limits,
+        plan: Iterable[Migration],
+        limits: Limits,
         *,
         interval: float = 30.0,
         timeout: float = 4 * 3600.0,
@@ -343,27 +364,27 @@ class Evacuation:
         return self._runner
 
     @property
-    def memory(self) -> engine.Memory:
+    def memory(self) -> Memory:
         """What the engine remembers."""
         return self.runner.memory
 
     @memory.setter
-    def memory(self, memory: engine.Memory) -> None:
+    def memory(self, memory: Memory) -> None:
         self.runner.memory = memory
 
-    def track(self, share_id: str) -> engine.Track:
+    def track(self, share_id: str) -> Track:
         """What is known of one migration."""
-        return self.memory.tracks.get(share_id, engine.Track())
+        return self.memory.tracks.get(share_id, Track())
 
     def forget(self) -> None:
         """The process was killed and runs again: it remembers nothing."""
         self._runner = None
 
-    def poll(self) -> engine.Decision:
+    def poll(self) -> Decision:
         """One reading and what follows from it; sends nothing."""
         return self.runner.decide_next()
 
-    def perform(self, action: engine.Action) -> None:
+    def perform(self, action: Action) -> None:
         """Do one action that was decided."""
         self.runner.perform(action)
 
@@ -427,14 +448,14 @@ class _WatchedRunner(Runner):
             sleep=drive.sleep,
         )
         self._drive_of = drive
-        self._reading = engine.Reading()
+        self._reading = Reading()
         drive.watch.watch(self)
 
-    def _read(self) -> engine.Reading:
+    def _read(self) -> Reading:
         self._reading = super()._read()
         return self._reading
 
-    def decide_next(self, *arguments: Any, **more: Any) -> engine.Decision:
+    def decide_next(self, *arguments: Any, **more: Any) -> Decision:
         drive, before = self._drive_of, self.memory
         drive.polls += 1
         drive.cloud.looked = set()
@@ -445,11 +466,11 @@ class _WatchedRunner(Runner):
         drive.watch.decided(self._reading, before, decision)
         return decision
 
-    def perform(self, action: engine.Action) -> None:
+    def perform(self, action: Action) -> None:
         drive = self._drive_of
         drive.watch.runner = self
         # What is found in order is in order at that moment.
-        drive.cloud.latency = drive.latency if action.verb != engine.VERIFY else 0.0
+        drive.cloud.latency = drive.latency if action.verb != VERIFY else 0.0
         try:
             super().perform(action)
         finally:

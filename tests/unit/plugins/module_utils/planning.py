@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.manila.migration.plugins.module_utils.feasibility import Inventory
-from ansible_collections.manila.migration.plugins.module_utils.records import (
-    MARK,
+from ansible_collections.manila.migration.plugins.module_utils._model.inventory import Inventory
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import MARK
+from ansible_collections.manila.migration.plugins.module_utils._model.records import (
     Instance,
     Pool,
     Service,

@@ -9,7 +9,7 @@ import random
 from typing import Any
 from uuid import UUID
 
-from ansible_collections.manila.migration.plugins.module_utils.engine import timestamp
+from ansible_collections.manila.migration.plugins.module_utils._model.moments import timestamp
 
 SOURCE = "stor1@array7"
 POOLS = [f"stor2@array9#pool{number}" for number in (1, 2, 3)]

@@ -4,6 +4,7 @@
 """Options of the Data Service: what is refused, what is written and how, and that no password shows."""
 
 from __future__ import annotations
+from ansible_collections.manila.migration.plugins.module_utils._data_service import validation
 
 import os
 import stat
@@ -336,7 +337,7 @@ def test_a_folder_that_is_not_there_is_not_made(run, tmp_path):
 
 @pytest.mark.parametrize("inspect", [True, False])
 def test_a_mount_location_that_others_can_get_at(run, tmp_path, inspect, monkeypatch):
-    monkeypatch.setattr(data_service_config.data_service, "SHARED_PLACES", ())
+    monkeypatch.setattr(validation, "SHARED_PLACES", ())
     place = tmp_path / "mounts"
     place.mkdir(mode=0o755)
     place.chmod(0o755)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.manila.migration.plugins.action import evacuation as action
-from ansible_collections.manila.migration.plugins.module_utils.records import INTERRUPTED
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import INTERRUPTED
 from ansible_collections.manila.migration.plugins.modules import evacuation
 from ansible_collections.manila.migration.tests.unit.plugins.modules import in_process
 from ansible_collections.manila.migration.tests.unit.plugins.scripted import (

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.manila.migration.plugins.module_utils.placement import Request
-from ansible_collections.manila.migration.plugins.module_utils.records import Compatibility
+from ansible_collections.manila.migration.plugins.module_utils._model.records import Compatibility
+from ansible_collections.manila.migration.plugins.module_utils._model.request import Request
 from ansible_collections.manila.migration.plugins.modules import evacuation_plan
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planning import (
     Cloud,

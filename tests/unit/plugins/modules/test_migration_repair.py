@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.manila.migration.plugins.module_utils.diagnosis import CODES
-from ansible_collections.manila.migration.plugins.module_utils.records import INTERRUPTED
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import INTERRUPTED
+from ansible_collections.manila.migration.plugins.module_utils._repair.diagnosis import CODES
 from ansible_collections.manila.migration.plugins.modules import migration_repair
 from ansible_collections.manila.migration.tests.unit.plugins.modules import in_process
 from ansible_collections.manila.migration.tests.unit.plugins.scripted import (

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from ansible_collections.manila.migration.plugins.module_utils.records import INTERRUPTED
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import INTERRUPTED
 from ansible_collections.manila.migration.plugins.modules import (
     share_migration,
     share_server_migration,

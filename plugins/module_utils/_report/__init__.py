@@ -1,0 +1,9 @@
+# Copyright (c) 2026, manila.migration contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans, migrations and pools as text, as a page and as files.
+
+Pure.  May import ``_model``, ``_states`` and ``_engine``.
+"""
+
+from __future__ import annotations
