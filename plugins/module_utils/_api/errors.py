@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors of a cloud, and the one sentence that a user is told of each."""
+"""Errors of a cloud, and the one sentence that a user reads for each."""
 
 from __future__ import annotations
 
