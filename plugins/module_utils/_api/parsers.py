@@ -15,6 +15,7 @@ from ansible_collections.manila.migration.plugins.module_utils._model.records im
     AccessRule,
     Capacity,
     Instance,
+    Lock,
     Pool,
     Service,
     Share,
@@ -80,11 +81,35 @@ def parse_paths(exports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(sorted(one["path"] for one in exports if not one.get("is_admin_only", False)))
 
 
+def parse_access_rule(body: Mapping[str, Any]) -> AccessRule:
+    return AccessRule(
+        id=body.get("id") or "",
+        access_type=body["access_type"],
+        access_to=body["access_to"],
+        state=body.get("state") or "active",
+        level=body["access_level"],
+        created_at=body.get("created_at"),
+    )
+
+
 def parse_unapplied_rules(rules: Iterable[AccessRule]) -> frozenset[tuple[str, str]]:
     return frozenset(
         (f"{rule.access_type} {rule.access_to}", rule.state)
         for rule in rules
         if rule.state != "active"
+    )
+
+
+def parse_lock(body: Mapping[str, Any]) -> Lock:
+    return Lock(
+        id=body["id"],
+        kind=body["resource_type"],
+        resource_id=body["resource_id"],
+        action=body["resource_action"],
+        context=body["lock_context"],
+        user_id=body["user_id"],
+        project_id=body["project_id"],
+        reason=body.get("lock_reason") or "",
     )
 
 
