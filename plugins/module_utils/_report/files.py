@@ -16,7 +16,7 @@ from ansible_collections.manila.migration.plugins.module_utils._model.kinds impo
     SHARE_SERVER,
 )
 from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
-from ansible_collections.manila.migration.plugins.module_utils._report.html import page
+from ansible_collections.manila.migration.plugins.module_utils._report.html.page import page
 
 VERSION = 1
 """Of the form of a report, see docs/schemas/report.json."""
