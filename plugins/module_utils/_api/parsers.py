@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the API says, as records."""
+"""Parse what the API answers into records.  Pure.  Raises CloudError where the user may not see enough."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def parse_instance(body: Mapping[str, Any]) -> Instance:
 
 
 def parse_paths(exports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """What clients mount."""
+    """Return the paths that clients mount, sorted."""
     return tuple(sorted(one["path"] for one in exports if not one.get("is_admin_only", False)))
 
 

@@ -74,7 +74,7 @@ FORESEEN = ("plan", "status")
 
 
 def state_of(record: Entry) -> str:
-    """A key of LOOKS."""
+    """Return the state of a record, a key of LOOKS."""
     if record.get("error"):
         return "failed"
     return _STATES.get(str(record.get("phase")), "waiting")
@@ -104,7 +104,7 @@ def when(text: Any) -> float | None:
 
 
 def moments_of(report: Entry) -> list[float]:
-    """All times of migrations that are known; now is one of them, while something runs."""
+    """Return all known times of migrations, now too while something runs."""
     migrations = list_entries(report, "migrations")
     known = [one for record in migrations for one in Moments.of(record).known()]
     now = when(report.get("written_at"))
@@ -118,7 +118,7 @@ def clock(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
 
 
 def title_of(report: Entry) -> str:
-    """What the report is about, in a few words."""
+    """Return what the report is about, in a few words."""
     objective = str(report.get("objective") or "evacuate")
     source = report.get("source")
     if objective == "evacuate":
@@ -130,7 +130,7 @@ VERDICTS = {"good": "✓", "open": "◐", "bad": "✕"}
 
 
 def verdict(report: Entry) -> tuple[str, str]:
-    """How it stands in one sentence, and whether that is ``good``, ``open`` or ``bad``."""
+    """Return how the run stands in one sentence, and whether that is ``good``, ``open`` or ``bad``."""
     counts, phase = tally(report), report.get("phase")
     total = sum(counts.values())
     bad = [
@@ -173,7 +173,7 @@ def _enumerate(parts: Iterable[str]) -> str:
 
 
 def tally(report: Entry) -> dict[str, int]:
-    """How many migrations are in which state."""
+    """Count the migrations in each state."""
     counts = dict.fromkeys(LOOKS, 0)
     for one in list_entries(report, "migrations"):
         counts[state_of(one)] += 1
@@ -181,7 +181,7 @@ def tally(report: Entry) -> dict[str, int]:
 
 
 def next_steps(report: Entry) -> list[str]:
-    """What the reader has to do now, most urgent first."""
+    """Return what the reader has to do now, most urgent first."""
     phase, counts, steps = report.get("phase"), tally(report), []
     if counts["failed"]:
         steps.append(
@@ -224,7 +224,7 @@ class Bar(NamedTuple):
 
 
 def bars_of(record: Entry, now: float | None) -> list[Bar]:
-    """What is known of a migration's way, in order.  ``now`` ends what is not over; None: unknown.
+    """Return the bars of a migration, in order.  ``now`` ends what is not over; None: unknown.
 
     ``copy``, ``wait`` (for the cutover), ``cutover`` (clients are disconnected), and ``late``
     where a cutover is somewhere in it, but nobody knows since when.
