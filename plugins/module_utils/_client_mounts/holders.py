@@ -10,7 +10,7 @@ look at a file system the server of which is gone would hang.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.managers import (
@@ -27,6 +27,9 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.na
     Namespaces,
     is_tied,
     list_pids,
+)
+from ansible_collections.manila.migration.plugins.module_utils._client_mounts.options import (
+    option_values,
 )
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.system import System
 
@@ -60,7 +63,8 @@ def find_holders(
         if ids and pid != system.own_pid():
             for mount_id in sorted({ids[used] for used in _used(system, pid, table, ids)}):
                 held.setdefault(mount_id, []).append(describe_process(system, pid))
-    for path, holder in _kernel(system):
+    tables = [mounts, *(namespace.table for namespace in namespaces.readable.values())]
+    for path, holder in [*_kernel(system), *_overlays(tables)]:
         mount = mount_of(path, mounts)
         if mount and mount.id in own_ids:
             held.setdefault(mount.id, []).append(holder)
@@ -87,6 +91,20 @@ def _kernel(system: System) -> Iterator[tuple[str, dict[str, Any]]]:
     for line in swaps:
         path = unescape(line.split()[0])
         yield path, {"pid": 0, "command": "swap of the kernel", "user": "root"}
+
+
+def _overlays(tables: Iterable[Sequence[Mount]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the folders that overlay file systems are made of.
+
+    They keep private copies of the mounts: unmounting succeeds, and the overlay goes on using the
+    share (clone_private_mount, fs/namespace.c).
+    """
+    for mount in (mount for table in tables for mount in table if mount.type == "overlay"):
+        holder = {"pid": 0, "command": f"overlay at {mount.target}", "user": "root"}
+        for name in ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"):
+            for value in option_values(mount.super_flags, name):
+                for path in re.split(r"(?<!\\):+", value):
+                    yield re.sub(r"\\(.)", r"\1", path), holder
 
 
 def describe_process(system: System, pid: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ Pure: names are looked up by a function that the caller gives.  Imports ``option
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def is_ceph_device(text: str) -> bool:
 
 
 def _clean(path: str) -> str:
-    return "/" + "/".join(part for part in path.split("/") if part)
+    return posixpath.normpath(f"/{path.lstrip('/')}")
 
 
 def canonical_host(host: str) -> str:
@@ -185,14 +186,27 @@ def doubts(
     - with the end of the export's path, on the same server: a pseudo root abbreviates it;
     - with a folder above the export.
 
-    CephFS by FUSE has no path in its source, and may be every share of CephFS.
+    Where no address is known of one of the two servers, as no name server answers, the root of a
+    server and the end of the export's path count as if it was the same.
+
+    A source that cannot be read may be every share of its protocol, as CephFS by FUSE, which has no
+    path in it.
     """
     location = parse_location(source)
     mounted = _mounted_addresses(options)
     told: dict[str, Doubt] = {}
     for share, _number, text, export in _exports(shares, side):
         if location is None:
-            if family(fstype) == "ceph" and _is_ceph_export(text):
+            protocol = family(fstype)
+            if _is_ceph_export(text):
+                fits = protocol == "ceph"
+            else:
+                fits = protocol == "cifs" if export.unc else protocol in {"nfs", "glusterfs"}
+                fits = fits and (
+                    bool(mounted & _addresses(export.hosts, resolve))
+                    or not _can_tell_apart((), mounted, export.hosts, resolve)
+                )
+            if fits:
                 told.setdefault(share.id, Doubt(share, text, "unidentified", False))
             continue
         if export.unc != location.unc:
@@ -210,6 +224,32 @@ def doubts(
                 told[share.id] = Doubt(share, text, "unidentified", False)
         elif location.path != "/" and _below(export.path, location) is not None:
             told[share.id] = Doubt(share, text, "unidentified", False)
+        elif not _can_tell_apart(location.hosts, mounted, export.hosts, resolve):
+            if location.path == "/" or (
+                family(fstype) == "nfs" and _abbreviates(location.path, export.path)
+            ):
+                told[share.id] = Doubt(share, text, "unidentified", False)
+    return list(told.values())
+
+
+def overlaps(
+    source: str, options: str, shares: Iterable[Share], side: str, resolve: Resolve
+) -> list[Doubt]:
+    """List the shares that can be used through a mount, as one lies in the other on the same server.
+
+    ``similar`` is True where the mount lies in the export.
+    """
+    location = parse_location(source)
+    mounted = _mounted_addresses(options)
+    told: dict[str, Doubt] = {}
+    for share, _number, text, export in _exports(shares, side):
+        if location is None or export.unc != location.unc or share.id in told:
+            continue
+        inside = _below(location.path, export) is not None
+        if not inside and _below(export.path, location) is None:
+            continue
+        if _same_server(location.hosts, mounted, export.hosts, resolve):
+            told[share.id] = Doubt(share, text, "parent", inside)
     return list(told.values())
 
 
@@ -258,6 +298,13 @@ def _same_server(
         return True
     known = {*mounted, *_addresses(hosts, resolve)}
     return bool(known and known & _addresses(others, resolve))
+
+
+def _can_tell_apart(
+    hosts: Collection[str], mounted: Collection[str], others: Collection[str], resolve: Resolve
+) -> bool:
+    """Tell whether the addresses of both servers are known."""
+    return bool((mounted or _addresses(hosts, resolve)) and _addresses(others, resolve))
 
 
 def _addresses(hosts: Iterable[str], resolve: Resolve) -> set[str]:

@@ -95,7 +95,7 @@ class Report:
     def describe_mounts(self, mounts: list[Mount]) -> str:
         """Return a diff's text: what is mounted of the shares, and of which side."""
         rows = {
-            f"{row.mount.source} {row.entry.target} {family(row.mount.type)}\n"
+            readable(f"{row.mount.source} {row.entry.target} {family(row.mount.type)}") + "\n"
             for side in (BEFORE, AFTER)
             for row in self.survey.find(mounts, side)[0]
         }
