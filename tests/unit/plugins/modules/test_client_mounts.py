@@ -312,7 +312,9 @@ def test_a_share_in_the_export_of_another_stays_with_it(run, state, busy, expect
         "51 22 0:46 / /srv/b rw shared:29 - nfs4 192.0.2.10:/s/a/b rw,addr=192.0.2.10",
     )
     client.add_process(80, mount_ids=[busy or 99])
-    shares = [{**PROJECTS, "id": path, "before": [f"192.0.2.10:{path}"]} for path in ("/s/a", "/s/a/b")]
+    shares = [
+        {**PROJECTS, "id": path, "before": [f"192.0.2.10:{path}"]} for path in ("/s/a", "/s/a/b")
+    ]
     result = run(client, state, *shares)
     assert sorted(left(result)) == expected
     assert result["ready"] == (["/s/a", "/s/a/b"] if not expected and state == "unmounted" else [])
@@ -321,7 +323,9 @@ def test_a_share_in_the_export_of_another_stays_with_it(run, state, busy, expect
 
 def test_a_share_in_the_export_of_another_whose_mount_is_accepted_or_elsewhere(run) -> None:
     line = "nfs4 192.0.2.10:/s/a rw,addr=192.0.2.10"
-    shares = [{**PROJECTS, "id": path, "before": [f"192.0.2.10:{path}"]} for path in ("/s/a", "/s/a/b")]
+    shares = [
+        {**PROJECTS, "id": path, "before": [f"192.0.2.10:{path}"]} for path in ("/s/a", "/s/a/b")
+    ]
     client = FakeClient(f"50 22 0:45 / /srv/a rw shared:28 - {line}")
     client.add_process(80, mount_ids=[50])
     result = run(client, "unmounted", *shares, accept=[accept("busy", target="/srv/a")])
