@@ -222,13 +222,14 @@ def doubts(
                 told[share.id] = Doubt(share, text, "parent", False)
             elif family(fstype) == "nfs" and _abbreviates(location.path, export.path):
                 told[share.id] = Doubt(share, text, "unidentified", False)
-        elif location.path != "/" and _below(export.path, location) is not None:
+        elif (location.path != "/" and _below(export.path, location) is not None) or (
+            (
+                location.path == "/"
+                or (family(fstype) == "nfs" and _abbreviates(location.path, export.path))
+            )
+            and not _can_tell_apart(location.hosts, mounted, export.hosts, resolve)
+        ):
             told[share.id] = Doubt(share, text, "unidentified", False)
-        elif not _can_tell_apart(location.hosts, mounted, export.hosts, resolve):
-            if location.path == "/" or (
-                family(fstype) == "nfs" and _abbreviates(location.path, export.path)
-            ):
-                told[share.id] = Doubt(share, text, "unidentified", False)
     return list(told.values())
 
 
