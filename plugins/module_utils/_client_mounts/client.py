@@ -223,6 +223,7 @@ class Client:
         if self.changed and not self.request.check_mode:
             namespaces = self.survey.read_namespaces(mounts)
         self.survey.note_elsewhere(mounts, namespaces, self.findings, moved=True)
+        self.survey.note_overlaps(self.survey.find(mounts, BEFORE)[0], (), self.findings)
 
     def _stuck(self) -> set[str]:
         """Return the shares of which no mount is moved after a cutover, as one of them can't be."""

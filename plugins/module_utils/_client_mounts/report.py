@@ -109,6 +109,8 @@ class Report:
             blocked = Findings(self.findings.shares, self.request.acceptances)
             namespaces = self.survey.read_namespaces(mounts)
             self.survey.note_elsewhere(mounts, namespaces, blocked, moved=False)
+            old = self.survey.find(mounts, BEFORE)[0]
+            self.survey.note_overlaps(old, {row.entry.share_id for row in old}, blocked)
         # Before a cutover only the old exports count: what has the new one has been cut over.
         sides = {BEFORE} if self.request.state in {FOUND, UNMOUNTED} else {BEFORE, AFTER}
         used = {

@@ -330,6 +330,9 @@ def test_a_share_in_the_export_of_another_whose_mount_is_accepted_or_elsewhere(r
     client.add_process(80, mount_ids=[50])
     result = run(client, "unmounted", *shares, accept=[accept("busy", target="/srv/a")])
     assert left(result) == [("parent", "/srv/a")] and result["ready"] == ["/s/a"]
+    for state in ("mounted", "restored"):  # the old mount stays: nothing of either is free
+        result = run(client, state, *shares)
+        assert result["ready"] == []
     client = FakeClient()
     client.add_namespace("other", f"1050 1022 0:45 / /x rw - {line}")
     client.add_process(80, namespace="other")
