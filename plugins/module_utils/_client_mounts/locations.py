@@ -68,7 +68,7 @@ def parse_location(text: str) -> Location | None:
 
 
 def is_ceph_device(text: str) -> bool:
-    """Tell whether a source has CephFS' form with a file system's ID in place of the monitors."""
+    """Return whether a source has CephFS' form with a file system's ID in place of the monitors."""
     return bool(_CEPH_DEVICE.fullmatch(text))
 
 
@@ -268,7 +268,7 @@ def _is_ceph_export(text: str) -> bool:
 
 
 def _abbreviates(path: str, export: str) -> bool:
-    """Tell whether a path is the end of an export's path, or lies below that."""
+    """Return whether a path is the end of an export's path, or lies below that."""
     parts = export.strip("/").split("/")
     ends = ["/" + "/".join(parts[number:]) for number in range(1, len(parts))]
     return any(path == end or path.startswith(f"{end}/") for end in ends)
@@ -304,7 +304,7 @@ def _same_server(
 def _can_tell_apart(
     hosts: Collection[str], mounted: Collection[str], others: Collection[str], resolve: Resolve
 ) -> bool:
-    """Tell whether the addresses of both servers are known."""
+    """Return whether the addresses of both servers are known."""
     return bool((mounted or _addresses(hosts, resolve)) and _addresses(others, resolve))
 
 
@@ -365,7 +365,7 @@ def joined(location: str, subdirectory: str) -> str:
 
 
 def same_source(source: str, other: str) -> bool:
-    """Tell whether two sources are the same, however written; names are not looked up."""
+    """Return whether two sources are the same, however written; names are not looked up."""
     first, second = parse_location(source), parse_location(other)
     return first == second if first and second else source == other
 

@@ -207,7 +207,7 @@ def _kept_by(mount: Mount) -> str:
 
 
 def is_tied(mount: Mount, table: Sequence[Mount], other: Mount, mounts: Sequence[Mount]) -> bool:
-    """Tell whether unmounting propagates to a mount of another namespace.
+    """Return whether unmounting propagates to a mount of another namespace.
 
     It does so from where something is mounted on (mount_namespaces(7)).
 
