@@ -19,6 +19,7 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.ma
 )
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.mountinfo import (
     Mount,
+    is_below,
     mount_of,
     unescape,
 )
@@ -65,9 +66,11 @@ def find_holders(
                 held.setdefault(mount_id, []).append(describe_process(system, pid))
     tables = [mounts, *(namespace.table for namespace in namespaces.readable.values())]
     for path, holder in [*_kernel(system), *_overlays(tables)]:
-        mount = mount_of(path, mounts)
-        if mount and mount.id in own_ids:
-            held.setdefault(mount.id, []).append(holder)
+        # Containers have thousands of folders: most lie below none of these mounts.
+        if any(is_below(path, mount.target) for mount in ours):
+            used = mount_of(path, mounts)
+            if used and used.id in own_ids and holder not in held.get(used.id, []):
+                held.setdefault(used.id, []).append(holder)
     return held
 
 
@@ -99,7 +102,12 @@ def _overlays(tables: Iterable[Sequence[Mount]]) -> Iterator[tuple[str, dict[str
     They keep private copies of the mounts: unmounting succeeds, and the overlay goes on using the
     share (clone_private_mount, fs/namespace.c).
     """
-    for mount in (mount for table in tables for mount in table if mount.type == "overlay"):
+    overlays: dict[str, Mount] = {}  # one file system is mounted here and in a container, often
+    for table in tables:
+        for mount in table:
+            if mount.type == "overlay":
+                overlays.setdefault(mount.device, mount)
+    for mount in overlays.values():
         holder = {"pid": 0, "command": f"overlay at {mount.target}", "user": "root"}
         for name in ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"):
             for value in option_values(mount.super_flags, name):

@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Callable
+from urllib.parse import unquote
 
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.options import (
     family,
@@ -44,12 +45,17 @@ class Location:
     path: str
 
 
+# ``nfs://host:port/path``, which newer mount.nfs(8) take, with escapes of URLs; RFC 2224.
+_NFS_URL = re.compile(r"nfs://([^/]+)(/.*)")
+
+
 def parse_location(text: str) -> Location | None:
     """Read a source of a mount, in any of its forms.
 
     Args:
         text: ``host:/path``, ``[address]:/path``, ``//host/share``, that with backslashes,
-            ``:/path`` (a container engine that mounts NFS itself), or CephFS' ``user@fsid.name=/path``.
+            ``nfs://host/path``, ``:/path`` (a container engine that mounts NFS itself), or CephFS'
+            ``user@fsid.name=/path``.
 
     Returns:
         The location, or None where it has another form.
@@ -57,6 +63,9 @@ def parse_location(text: str) -> Location | None:
     if text.startswith(("//", "\\\\")):
         host, _slash, path = text.replace("\\", "/").lstrip("/").partition("/")
         return Location(True, (canonical_host(host),), _clean(path)) if host else None
+    url = _NFS_URL.fullmatch(text)
+    if url:
+        return Location(False, (canonical_host(url.group(1)),), _clean(unquote(url.group(2))))
     device = _CEPH_DEVICE.fullmatch(text)
     if device:
         return Location(False, (), _clean(device.group(1)))

@@ -905,16 +905,17 @@ def test_what_the_kernel_holds(run, path, text, command) -> None:
 
 
 @pytest.mark.parametrize("name", ["lowerdir", "upperdir"])
-@pytest.mark.parametrize("where", ["host", "other"])
+@pytest.mark.parametrize("where", ["host", "other", "both"])
 def test_an_overlay_that_has_a_folder_of_the_share_goes_on_using_it(run, name, where) -> None:
     overlay = f"0:60 / /ov rw - overlay overlay rw,{name}=/var/x\\:y:/srv/projects/base,workdir=/w"
-    client = FakeClient(MOUNT, *([f"60 22 {overlay}"] if where == "host" else []))
-    if where == "other":
+    client = FakeClient(MOUNT, *([f"60 22 {overlay}"] if where != "other" else []))
+    if where != "host":
         client.add_namespace("other", f"1060 1022 {overlay}")
         client.add_process(80, namespace="other")
     result = run(client, "unmounted")
     assert left(result) == [("busy", "/srv/projects")] and result["ready"] == []
-    assert result["left"][0]["holders"][0]["command"] == "overlay at /ov"
+    (holder,) = result["left"][0]["holders"]
+    assert holder["command"] == "overlay at /ov"
 
 
 def test_a_mount_on_the_mount(run) -> None:
@@ -987,6 +988,15 @@ def test_a_run_that_was_killed_before_fstab_was_changed(run) -> None:
     client.files.update({"/etc/fstab": FSTAB, RECORD: record})
     result = run(client, "mounted")
     assert result["left"] == [] and RECORD not in client.files
+    assert client.files["/etc/fstab"] == FSTAB.replace(OLD, NEW)
+
+
+@pytest.mark.parametrize(
+    "url", ["nfs://192.0.2.10/shares/projects", "nfs://192.0.2.10:2049//shares/project%73/"]
+)
+def test_a_url_in_fstab_is_changed_too(run, url) -> None:
+    client = FakeClient(MOUNT, fstab=FSTAB.replace(OLD, url))
+    assert run(client, "mounted")["fstab_lines"] == [2]
     assert client.files["/etc/fstab"] == FSTAB.replace(OLD, NEW)
 
 
