@@ -41,7 +41,7 @@ options:
         type: str
         default: ""
       before:
-        description: Export locations before the migration. Add other names of the same server if clients use some that they can't look up.
+        description: Export locations before the migration, one at least. Add other names of the same server if clients use some that they can't look up.
         type: list
         elements: str
         required: true
@@ -65,7 +65,7 @@ options:
   types:
     description:
       - The types of file systems to look at. V(nfs) stands for C(nfs4), too, V(cifs) for C(smb3), and each for its form with FUSE, such
-        as C(fuse.glusterfs).
+        as C(fuse.glusterfs). What has an export mounted by another type is left with the code V(unsupported).
     type: list
     elements: str
     default: [nfs, cifs, ceph, glusterfs]
@@ -365,7 +365,11 @@ def main() -> None:
         request = Request(
             state=params["state"],
             shares=tuple(
-                Share(share["id"], share["name"], tuple(share["before"]), tuple(share["after"]))
+                Share(
+                    share["id"],
+                    share["name"],
+                    *(tuple(text.strip() for text in share[side]) for side in ("before", "after")),
+                )
                 for share in params["exports"]
             ),
             types=frozenset(wanted_types(params["types"])),
@@ -381,7 +385,7 @@ def main() -> None:
         module.fail_json(msg=readable(error))
         raise
     for warning in result.pop("warnings"):
-        module.warn(warning)
+        module.warn(readable(warning))
     if "msg" in result:
         module.fail_json(**result)
     module.exit_json(**result)

@@ -25,6 +25,7 @@ from ansible_collections.manila.migration.plugins.module_utils._data_service.val
     notes,
     problems,
 )
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
 
 DOCUMENTATION = r"""
 module: data_service_config
@@ -236,14 +237,14 @@ class DataServiceConfig:
                 found.append(f"path: {self.path} can't be read: {error}.")
         found += self._wrong_file(text) if self.path and not found else []
         if found:
-            self.module.fail_json(msg=" ".join(found), problems=found)
+            self.module.fail_json(msg=readable(" ".join(found)), problems=found)
         wanted = render(
             self.options, self.backends, params["services"], protocols, params["harden_mounts"]
         )
         after = merge(text, wanted) if self.ini else self._as_yaml(wanted)
         before = oslo_config_file.values(text) if self.ini else self._from_yaml(text)
         for note in notes(self.options, self.backends, protocols):
-            self.module.warn(note)
+            self.module.warn(readable(note))
         changed = differs = bool(self.path) and after != text
         if differs:
             self._validate(wanted)
@@ -364,7 +365,7 @@ class DataServiceConfig:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
         except OSError as error:
-            self.module.fail_json(msg=f"path: {path} can't be written: {error.strerror}.")
+            self.module.fail_json(msg=readable(f"path: {path} can't be written: {error.strerror}."))
         self.module.atomic_move(temporary, path)
 
     def _as_yaml(self, wanted: Mapping[str, Any]) -> str:

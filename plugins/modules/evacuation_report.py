@@ -178,7 +178,7 @@ class EvacuationReport:
         try:
             old = json.loads(self._read(JSON) or b"")
             written_at = str(old["written_at"])
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return report
         now = json.loads(json.dumps({**report, "written_at": written_at}))
         return dict(now) if now == old else report

@@ -100,6 +100,8 @@ MISSING = "evacuate_plan is empty, and evacuate_plan_required is true"
         ({"evacuate_phase": "all", "evacuate_plan": None}, MISSING),
         ({"evacuate_plan": PLAN, "awx_workflow_job_id": 42}, "workflow_job '41', not '42'"),
         ({"evacuate_plan": PLAN, "tower_workflow_job_id": 41}, NO_CLOUD),
+        ({"evacuate_plan": json.dumps(PLAN)}, NO_CLOUD),
+        ({"evacuate_plan": "{}", "evacuate_plan_required": "yes"}, MISSING),
         ({"evacuate_plan_required": None}, NO_CLOUD),
     ],
 )
@@ -119,9 +121,12 @@ def test_a_plan_file_is_no_approved_plan(playbook: Run, tmp_path: Path) -> None:
     assert MISSING in run.stdout and "Plan where everything goes" not in run.stdout
 
 
-def test_a_plan_file_of_another_cloud_is_refused(playbook: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", [{}, {"evacuate_plan": " {} "}, {"evacuate_plan": None}])
+def test_a_plan_file_of_another_cloud_is_refused(
+    playbook: Run, tmp_path: Path, given: dict[str, Any]
+) -> None:
     (tmp_path / "plan.json").write_text(json.dumps({**PLAN, "cloud": "north"}))
-    run = playbook(evacuate(), **CLOUD, evacuate_plan_file="plan.json")
+    run = playbook(evacuate(), **CLOUD, evacuate_plan_file="plan.json", **given)
     assert "evacuate_plan_file: It is a plan with cloud 'north'" in run.stdout, run.stdout
     assert "Plan where everything goes" not in run.stdout
 

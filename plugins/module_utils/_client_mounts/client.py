@@ -98,6 +98,11 @@ class Client:
             raise ClientError(f"timeout: must be 1 second or more, got: {request.timeout}.")
         if request.state != FOUND and not self.system.is_root():
             raise ClientError(f"state: {request.state} needs root; run the task with become.")
+        for share in request.shares:
+            if not share.before:  # it is not known to be mounted nowhere
+                raise ClientError(
+                    f"exports: {share.label()} has no export location before the migration."
+                )
         if request.state == MOUNTED:
             without = [share.label() for share in request.shares if not share.after]
             if without:
@@ -133,6 +138,7 @@ class Client:
         share_mounts, _doubtful = self.survey.find(mounts, BEFORE)
         self.survey.note_hindrances(mounts, share_mounts, namespaces, self.findings)
         self.survey.note_elsewhere(mounts, namespaces, self.findings, moved=False)
+        self.survey.note_overlaps(share_mounts, (), self.findings)
         return self._movable(share_mounts, self.findings.share_ids())
 
     def _movable(self, share_mounts: Iterable[ShareMount], stuck: set[str]) -> list[ShareMount]:
@@ -163,6 +169,7 @@ class Client:
                     f"{entry.source} was mounted at {entry.target} while it was being unmounted"
                 )
                 self.findings.add(entry.share_id, "failed", entry.source, entry.target, message)
+        self.survey.note_overlaps(going, refused, self.findings)
         self._put_back(going, refused | (ids & self.findings.share_ids()), new)
         return self.survey.read_mounts()
 
@@ -216,6 +223,7 @@ class Client:
         if self.changed and not self.request.check_mode:
             namespaces = self.survey.read_namespaces(mounts)
         self.survey.note_elsewhere(mounts, namespaces, self.findings, moved=True)
+        self.survey.note_overlaps(self.survey.find(mounts, BEFORE)[0], (), self.findings)
 
     def _stuck(self) -> set[str]:
         """Return the shares of which no mount is moved after a cutover, as one of them can't be."""

@@ -12,7 +12,7 @@ RESTORED = "restored"
 STATES = (FOUND, UNMOUNTED, MOUNTED, RESTORED)
 
 CODES = {
-    "busy": "processes hold the mount, or umount said so",
+    "busy": "processes hold the mount, or an overlay file system has a folder in it, or umount said so",
     "below": "something else is mounted below it, or over it",
     "autofs": "autofs, or an automount unit of systemd, mounts it",
     "managed": "another program manages the mount: kubelet, a container engine, Nova or Cinder",
@@ -21,7 +21,7 @@ CODES = {
     "namespace": "it is mounted in another mount namespace, such as a container's, too",
     "unreadable": "another mount namespace cannot be read",
     "unidentified": "it may be the share's, but its server or its path cannot be identified",
-    "parent": "a folder above the export is mounted, in which the share can be used",
+    "parent": "a folder above the export is mounted, or another share's in it, in which the share can be used",
     "taken": "something else is mounted where it was",
     "no_export": "the share has no export location that could be mounted instead",
     "failed": "mount or umount failed, or did not do what they said",

@@ -8,6 +8,7 @@ Imports ``fstab``, ``locations``, ``mountinfo``, ``options``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -100,10 +101,16 @@ def find(
     certain: list[ShareMount] = []
     doubtful: list[DoubtfulMount] = []
     for mount in mounts:
-        if family(mount.type) not in types:
-            continue
         source = source_of(mount)
         matched = match(source, mount.super_flags, shares, side, resolve)
+        if family(mount.type) not in types:
+            # Nobody asks for these, but one that certainly has an export of a share is in use.
+            if matched and matched.certain:
+                export = matched.share.locations(side)[matched.number]
+                doubtful.append(
+                    DoubtfulMount(mount, Doubt(matched.share, export, "unsupported", False))
+                )
+            continue
         if matched and matched.certain:
             base = _base(mount, [other.mount for other in certain])
             entry = _entry(mount, matched, side, by_target.get(mount.target), base)
@@ -115,9 +122,16 @@ def find(
 
 
 def source_of(mount: Mount) -> str:
-    """Return a mount's source; ``host:volume``, which GlusterFS takes as well, as its exports are written."""
-    if family(mount.type) == "glusterfs" and "/" not in mount.source:
-        return mount.source.replace(":", ":/", 1)
+    """Return a mount's source as exports are written.
+
+    GlusterFS takes ``host:volume`` and ``host:volume/folder``, too.  A path alone, as a source of
+    NFS, is one whose server only the options say.
+    """
+    protocol = family(mount.type)
+    if protocol == "glusterfs":
+        return re.sub(r"^([^/]+):(?=[^/:])", r"\1:/", mount.source)
+    if protocol == "nfs" and re.match(r"/(?!/)", mount.source):
+        return f":{mount.source}"
     return mount.source
 
 

@@ -10,7 +10,7 @@ look at a file system the server of which is gone would hang.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.managers import (
@@ -19,6 +19,7 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.ma
 )
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.mountinfo import (
     Mount,
+    is_below,
     mount_of,
     unescape,
 )
@@ -27,6 +28,9 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.na
     Namespaces,
     is_tied,
     list_pids,
+)
+from ansible_collections.manila.migration.plugins.module_utils._client_mounts.options import (
+    option_values,
 )
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.system import System
 
@@ -60,10 +64,13 @@ def find_holders(
         if ids and pid != system.own_pid():
             for mount_id in sorted({ids[used] for used in _used(system, pid, table, ids)}):
                 held.setdefault(mount_id, []).append(describe_process(system, pid))
-    for path, holder in _kernel(system):
-        mount = mount_of(path, mounts)
-        if mount and mount.id in own_ids:
-            held.setdefault(mount.id, []).append(holder)
+    tables = [mounts, *(namespace.table for namespace in namespaces.readable.values())]
+    for path, holder in [*_kernel(system), *_overlays(tables)]:
+        # Containers have thousands of folders: most lie below none of these mounts.
+        if any(is_below(path, mount.target) for mount in ours):
+            used = mount_of(path, mounts)
+            if used and used.id in own_ids and holder not in held.get(used.id, []):
+                held.setdefault(used.id, []).append(holder)
     return held
 
 
@@ -87,6 +94,25 @@ def _kernel(system: System) -> Iterator[tuple[str, dict[str, Any]]]:
     for line in swaps:
         path = unescape(line.split()[0])
         yield path, {"pid": 0, "command": "swap of the kernel", "user": "root"}
+
+
+def _overlays(tables: Iterable[Sequence[Mount]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the folders that overlay file systems are made of.
+
+    They keep private copies of the mounts: unmounting succeeds, and the overlay goes on using the
+    share (clone_private_mount, fs/namespace.c).
+    """
+    overlays: dict[str, Mount] = {}  # one file system is mounted here and in a container, often
+    for table in tables:
+        for mount in table:
+            if mount.type == "overlay":
+                overlays.setdefault(mount.device, mount)
+    for mount in overlays.values():
+        holder = {"pid": 0, "command": f"overlay at {mount.target}", "user": "root"}
+        for name in ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"):
+            for value in option_values(mount.super_flags, name):
+                for path in re.split(r"(?<!\\):+", value):
+                    yield re.sub(r"\\(.)", r"\1", path), holder
 
 
 def describe_process(system: System, pid: int) -> dict[str, Any]:

@@ -9,10 +9,12 @@ Pure: names are looked up by a function that the caller gives.  Imports ``option
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Callable
+from urllib.parse import unquote
 
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.options import (
     family,
@@ -43,12 +45,17 @@ class Location:
     path: str
 
 
+# ``nfs://host:port/path``, which newer mount.nfs(8) take, with escapes of URLs; RFC 2224.
+_NFS_URL = re.compile(r"nfs://([^/]+)(/.*)")
+
+
 def parse_location(text: str) -> Location | None:
     """Read a source of a mount, in any of its forms.
 
     Args:
         text: ``host:/path``, ``[address]:/path``, ``//host/share``, that with backslashes,
-            ``:/path`` (a container engine that mounts NFS itself), or CephFS' ``user@fsid.name=/path``.
+            ``nfs://host/path``, ``:/path`` (a container engine that mounts NFS itself), or CephFS'
+            ``user@fsid.name=/path``.
 
     Returns:
         The location, or None where it has another form.
@@ -56,6 +63,9 @@ def parse_location(text: str) -> Location | None:
     if text.startswith(("//", "\\\\")):
         host, _slash, path = text.replace("\\", "/").lstrip("/").partition("/")
         return Location(True, (canonical_host(host),), _clean(path)) if host else None
+    url = _NFS_URL.fullmatch(text)
+    if url:
+        return Location(False, (canonical_host(url.group(1)),), _clean(unquote(url.group(2))))
     device = _CEPH_DEVICE.fullmatch(text)
     if device:
         return Location(False, (), _clean(device.group(1)))
@@ -67,12 +77,12 @@ def parse_location(text: str) -> Location | None:
 
 
 def is_ceph_device(text: str) -> bool:
-    """Tell whether a source has CephFS' form with a file system's ID in place of the monitors."""
+    """Return whether a source has CephFS' form with a file system's ID in place of the monitors."""
     return bool(_CEPH_DEVICE.fullmatch(text))
 
 
 def _clean(path: str) -> str:
-    return "/" + "/".join(part for part in path.split("/") if part)
+    return posixpath.normpath(f"/{path.lstrip('/')}")
 
 
 def canonical_host(host: str) -> str:
@@ -185,14 +195,27 @@ def doubts(
     - with the end of the export's path, on the same server: a pseudo root abbreviates it;
     - with a folder above the export.
 
-    CephFS by FUSE has no path in its source, and may be every share of CephFS.
+    Where no address is known of one of the two servers, as no name server answers, the root of a
+    server and the end of the export's path count as if it was the same.
+
+    A source that cannot be read may be every share of its protocol, as CephFS by FUSE, which has no
+    path in it.
     """
     location = parse_location(source)
     mounted = _mounted_addresses(options)
     told: dict[str, Doubt] = {}
     for share, _number, text, export in _exports(shares, side):
         if location is None:
-            if family(fstype) == "ceph" and _is_ceph_export(text):
+            protocol = family(fstype)
+            if _is_ceph_export(text):
+                fits = protocol == "ceph"
+            else:
+                fits = protocol == "cifs" if export.unc else protocol in {"nfs", "glusterfs"}
+                fits = fits and (
+                    bool(mounted & _addresses(export.hosts, resolve))
+                    or not _can_tell_apart((), mounted, export.hosts, resolve)
+                )
+            if fits:
                 told.setdefault(share.id, Doubt(share, text, "unidentified", False))
             continue
         if export.unc != location.unc:
@@ -208,8 +231,35 @@ def doubts(
                 told[share.id] = Doubt(share, text, "parent", False)
             elif family(fstype) == "nfs" and _abbreviates(location.path, export.path):
                 told[share.id] = Doubt(share, text, "unidentified", False)
-        elif location.path != "/" and _below(export.path, location) is not None:
+        elif (location.path != "/" and _below(export.path, location) is not None) or (
+            (
+                location.path == "/"
+                or (family(fstype) == "nfs" and _abbreviates(location.path, export.path))
+            )
+            and not _can_tell_apart(location.hosts, mounted, export.hosts, resolve)
+        ):
             told[share.id] = Doubt(share, text, "unidentified", False)
+    return list(told.values())
+
+
+def overlaps(
+    source: str, options: str, shares: Iterable[Share], side: str, resolve: Resolve
+) -> list[Doubt]:
+    """List the shares that can be used through a mount, as one lies in the other on the same server.
+
+    ``similar`` is True where the mount lies in the export.
+    """
+    location = parse_location(source)
+    mounted = _mounted_addresses(options)
+    told: dict[str, Doubt] = {}
+    for share, _number, text, export in _exports(shares, side):
+        if location is None or export.unc != location.unc or share.id in told:
+            continue
+        inside = _below(location.path, export) is not None
+        if not inside and _below(export.path, location) is None:
+            continue
+        if _same_server(location.hosts, mounted, export.hosts, resolve):
+            told[share.id] = Doubt(share, text, "parent", inside)
     return list(told.values())
 
 
@@ -227,7 +277,7 @@ def _is_ceph_export(text: str) -> bool:
 
 
 def _abbreviates(path: str, export: str) -> bool:
-    """Tell whether a path is the end of an export's path, or lies below that."""
+    """Return whether a path is the end of an export's path, or lies below that."""
     parts = export.strip("/").split("/")
     ends = ["/" + "/".join(parts[number:]) for number in range(1, len(parts))]
     return any(path == end or path.startswith(f"{end}/") for end in ends)
@@ -258,6 +308,13 @@ def _same_server(
         return True
     known = {*mounted, *_addresses(hosts, resolve)}
     return bool(known and known & _addresses(others, resolve))
+
+
+def _can_tell_apart(
+    hosts: Collection[str], mounted: Collection[str], others: Collection[str], resolve: Resolve
+) -> bool:
+    """Return whether the addresses of both servers are known."""
+    return bool((mounted or _addresses(hosts, resolve)) and _addresses(others, resolve))
 
 
 def _addresses(hosts: Iterable[str], resolve: Resolve) -> set[str]:
@@ -317,7 +374,7 @@ def joined(location: str, subdirectory: str) -> str:
 
 
 def same_source(source: str, other: str) -> bool:
-    """Tell whether two sources are the same, however written; names are not looked up."""
+    """Return whether two sources are the same, however written; names are not looked up."""
     first, second = parse_location(source), parse_location(other)
     return first == second if first and second else source == other
 

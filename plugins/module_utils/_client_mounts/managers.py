@@ -85,10 +85,12 @@ _PATHS: _Rules = (
                 "plugin {0}, volume {1}",
             ),
             (r"/docker-volumes/(?:[^/]+/)*([^/]+)$", "volume {0}"),
+            # Nomad's volumes of CSI: client/pluginmanager/csimanager/volume.go.
+            (r"/client/csi/[^/]+/[^/]+/(?:staging|per-alloc/[^/]+)/([^/]+)", "volume {0}"),
             # Root file systems of containers, of Docker, Podman, CRI-O, containerd; LXC, LXD, Incus.
             (r"/containers/storage/(?:overlay|vfs|btrfs)[^/]*/([^/]+)/", "container {0}"),
             (
-                r"/docker/(?:overlay2|vfs/dir|btrfs/subvolumes|zfs/graph|containers"
+                r"/(?:var-lib-)?docker/(?:overlay2|vfs/dir|btrfs/subvolumes|zfs/graph|containers"
                 r"|rootfs/[^/]+)/([^/]+)/",
                 "container {0}",
             ),

@@ -207,7 +207,7 @@ def _kept_by(mount: Mount) -> str:
 
 
 def is_tied(mount: Mount, table: Sequence[Mount], other: Mount, mounts: Sequence[Mount]) -> bool:
-    """Tell whether unmounting propagates to a mount of another namespace.
+    """Return whether unmounting propagates to a mount of another namespace.
 
     It does so from where something is mounted on (mount_namespaces(7)).
 
@@ -221,6 +221,8 @@ def is_tied(mount: Mount, table: Sequence[Mount], other: Mount, mounts: Sequence
     copy = next((parent for parent in table if parent.id == mount.parent), None)
     if above is None or copy is None or mount.device != other.device:
         return False
+    if _place(mount, copy) != _place(other, above):
+        return False  # a mount of its own beside
     groups = {_group(tag) for tag in above.propagation if tag.startswith("shared:")}
     return any(
         _group(tag) in groups for tag in copy.propagation if tag.startswith(("shared:", "master:"))
@@ -240,6 +242,11 @@ def leaving(table: Sequence[Mount], others: Collection[Mount], mounts: Sequence[
         if not kept:
             return ids
         ids -= kept
+
+
+def _place(mount: Mount, parent: Mount) -> str:
+    """Return where in its parent's file system a mount is mounted."""
+    return parent.root.rstrip("/") + mount.target[len(parent.target.rstrip("/")) :]
 
 
 def _group(tag: str) -> str:

@@ -95,7 +95,7 @@ class Report:
     def describe_mounts(self, mounts: list[Mount]) -> str:
         """Return a diff's text: what is mounted of the shares, and of which side."""
         rows = {
-            f"{row.mount.source} {row.entry.target} {family(row.mount.type)}\n"
+            readable(f"{row.mount.source} {row.entry.target} {family(row.mount.type)}") + "\n"
             for side in (BEFORE, AFTER)
             for row in self.survey.find(mounts, side)[0]
         }
@@ -109,6 +109,8 @@ class Report:
             blocked = Findings(self.findings.shares, self.request.acceptances)
             namespaces = self.survey.read_namespaces(mounts)
             self.survey.note_elsewhere(mounts, namespaces, blocked, moved=False)
+            old = self.survey.find(mounts, BEFORE)[0]
+            self.survey.note_overlaps(old, {row.entry.share_id for row in old}, blocked)
         # Before a cutover only the old exports count: what has the new one has been cut over.
         sides = {BEFORE} if self.request.state in {FOUND, UNMOUNTED} else {BEFORE, AFTER}
         used = {

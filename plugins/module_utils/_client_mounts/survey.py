@@ -9,7 +9,7 @@ Reads the client through `system`; changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.discovery import (
@@ -17,6 +17,7 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.di
     Entry,
     ShareMount,
     find,
+    source_of,
 )
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.findings import (
     Findings,
@@ -35,6 +36,8 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts.lo
     AFTER,
     BEFORE,
     is_ceph_device,
+    overlaps,
+    parse_location,
 )
 from ansible_collections.manila.migration.plugins.module_utils._client_mounts.managers import (
     AUTOFS,
@@ -290,6 +293,7 @@ class Survey:
             findings: What is noted.
             moved: Whether mounts of the new exports are in order.
         """
+        self._note_unparsed(findings)
         certain, doubtful = self.find(mounts, BEFORE)
         new = {row.mount.id for row in self.find(mounts, AFTER)[0]}
         doubtful = [row for row in doubtful if row.mount.id not in new]
@@ -305,10 +309,49 @@ class Survey:
                 if share_mount.mount.id in gone or (moved and share_mount.mount.id in new):
                     continue
                 self._note_foreign(share_mount, namespace, findings)
+                self._note_overlaps(share_mount, namespace, findings)
             for row in unsure:
                 if row.mount.id not in new and (row.mount.device, row.mount.source) not in known:
                     self._note_doubt(row, namespace, findings)
         self._note_unreadable(namespaces.unreadable, findings)
+
+    def _note_unparsed(self, findings: Findings) -> None:
+        """Note the export locations that no mount can be compared with."""
+        for share in self.request.shares:
+            for text in share.before:
+                if parse_location(text) is None:
+                    message = (
+                        f'the share {share.label()} has the export location "{text}", whose form is not '
+                        "known, so that its mounts cannot be looked for: look for them, and accept it by name"
+                    )
+                    findings.add(share.id, "unidentified", text, "", message)
+
+    def note_overlaps(
+        self, share_mounts: Sequence[ShareMount], refused: Collection[str], findings: Findings
+    ) -> None:
+        """Note the shares that can be used through mounts of other shares that stay here.
+
+        Args:
+            share_mounts: Mounts of shares, whether they stay or not.
+            refused: Shares the mounts of which stay, beside those of which something is left.
+            findings: What is noted; what is accepted stays, too.
+        """
+        while True:
+            before = len(findings.left) + len(findings.accepted)
+            stuck = findings.share_ids() | set(refused)
+            for row in share_mounts:
+                if row.entry.share_id in stuck or row.entry.key in findings.staying:
+                    self._note_overlaps(row, None, findings)
+            if len(findings.left) + len(findings.accepted) == before:
+                return
+
+    def _note_overlaps(
+        self, row: ShareMount, namespace: Namespace | None, findings: Findings
+    ) -> None:
+        others = [share for share in self.request.shares if share.id != row.entry.share_id]
+        source, options = source_of(row.mount), row.mount.super_flags
+        for doubt in overlaps(source, options, others, BEFORE, self.resolve):
+            self._note_doubt(DoubtfulMount(row.mount, doubt), namespace, findings)
 
     def _note_foreign(
         self, share_mount: ShareMount, namespace: Namespace, findings: Findings
@@ -343,7 +386,13 @@ class Survey:
         label = f"the share {share.label()}, {row.doubt.location}"
         at = f"{mount.target}{where} has {mount.source} ({mount.type}) mounted"
         if row.doubt.code == "parent":
-            message = f"{at}, a folder above the export of {label}: unmount it, or mount the share by itself"
+            lies = "in" if row.doubt.similar else "above"
+            message = f"{at}, a folder {lies} the export of {label}: unmount it, or mount the share by itself"
+        elif row.doubt.code == "unsupported":
+            message = (
+                f"{at}, which is {label}, and {mount.type} is not among the types to move: unmount it, "
+                "or add it to `types`"
+            )
         elif row.doubt.similar:
             message = (
                 f"{at}: the path is that of {label}, and its server is none that the export is known by. "

@@ -45,7 +45,8 @@ class CopyMark:
 
         Tenants may write metadata, too: what is no time is left out.
         """
-        copy, _sign, cancelled_at = metadata.get(INTERRUPTED, "").partition(" cancelled at ")
+        text = metadata.get(INTERRUPTED, "")
+        copy, cancelled_at = (part.strip() for part in text.partition("cancelled at")[::2])
         mark = cls(copy, cancelled_at)
         return (mark if mark._cancelled() is not None else cls(copy)) if copy else None
 

@@ -18,6 +18,9 @@ _INVISIBLE = re.compile(
 )
 """What shows nothing although Unicode counts it among letters, marks and symbols."""
 
+_MARKS = 8
+"""How many marks may be combined with one character: more, which no script has, cover other lines."""
+
 _NAME_CELLS = 40
 """How wide a name may be in a table."""
 
@@ -35,22 +38,22 @@ def readable(text: object) -> str:
         The text in one line.  Numbers stand in it for control and format characters (line breaks,
         escape sequences, marks of direction, joiners), halves of surrogate pairs, separators other
         than the space, characters that Unicode has not assigned or left to private use, those that
-        are drawn as nothing, and marks that would be combined with what stands before the text.
+        are drawn as nothing, marks that would be combined with what stands before the text, and
+        those of a heap of marks on one character.
         Applied twice, it changes nothing more.
     """
     given = str(text)
     if given.isascii() and given.isprintable():
         return given
     shown: list[str] = []
-    alone = True
+    room = 0  # for marks on the character before
     for character in given:
         visible = character.isprintable() and not _INVISIBLE.match(character)
         if visible and unicodedata.category(character)[0] == "M":
-            visible = not alone
-        elif visible:
-            alone = character == " "
+            visible = room > 0
+            room -= 1
         else:
-            alone = True
+            room = _MARKS if visible and character != " " else 0
         shown.append(character if visible else _number(character))
     return "".join(shown)
 

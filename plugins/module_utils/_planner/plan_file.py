@@ -228,7 +228,7 @@ def explain_refusal(
             return _NO_PLAN if required else ""
         to_migrations(plan)
         refuse_other_plan(plan, wanted)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return f"{name}: The plan is no dictionary: give what evacuation_plan returns as plan."
     except ValueError as error:
         return readable(f"{name}: {error}")

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils._model.kinds import (
@@ -105,11 +106,15 @@ def _whose(given: Mapping[str, Any]) -> str:
 
 
 def exports_for_people(table: str) -> str:
-    """Return the table of exports with its cells readable, a row a line, as a difference is shown."""
+    """Return the table of exports with its cells readable, a row a line, as a difference is shown.
+
+    Of a file that is no such table, return the rows before the first that can't be read.
+    """
     text = io.StringIO()
     shown = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    for row in csv.reader(io.StringIO(table, newline="")):
-        shown.writerow(map(readable, row))
+    with suppress(csv.Error):
+        for row in csv.reader(io.StringIO(table, newline="")):
+            shown.writerow(map(readable, row))
     return text.getvalue()
 
 

@@ -229,7 +229,7 @@ def test_a_mount_that_may_be_of_the_share_blocks_it(run, line, code) -> None:
         "nfs4 192.0.2.21:/home rw,addr=192.0.2.21",
         "cifs //192.0.2.21/ifs/manila/share_1 rw,addr=192.0.2.21",
         "fuse.ceph-fuse ceph-fuse rw",
-        "nfs nowhere rw",
+        "nfs nowhere rw,addr=192.0.2.99",
         "xfs /dev/sdb rw",
     ],
 )
@@ -237,6 +237,107 @@ def test_other_mounts_block_nothing(run, line) -> None:
     client = FakeClient(f"60 22 0:60 / /mnt/a rw shared:9 - {line}")
     result = run(client, "unmounted", CLUSTER)
     assert result["left"] == [] and result["ready"] == ["s-1"] and len(client.targets()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "export", "code"),
+    [
+        ("nfs4 :/ rw", OLD, "unidentified"),
+        ("nfs4 nowhere rw", OLD, "unidentified"),
+        ("nfs4 nowhere rw,addr=192.0.2.10", OLD, "unidentified"),
+        ("cifs nowhere rw", "//192.0.2.10/office", "unidentified"),
+        ("fuse.glusterfs /etc/glusterfs/a.vol rw", "192.0.2.10:/a", "unidentified"),
+        # No name server answers: it cannot be told that the two are different servers.
+        ("nfs4 192.0.2.10:/ rw,addr=192.0.2.10", "nas:/shares/projects", "unidentified"),
+        ("nfs4 192.0.2.10:/projects rw,addr=192.0.2.10", "nas:/shares/projects", "unidentified"),
+        # Of a type that nobody asked for.
+        ("lustre 192.0.2.10@tcp:/fs rw", "192.0.2.10@tcp:/fs", "unsupported"),
+    ],
+)
+def test_what_cannot_be_told_apart_from_the_export_blocks(run, line, export, code) -> None:
+    client = FakeClient(f"60 22 0:60 / /mnt/a rw shared:9 - {line}")
+    result = run(client, "unmounted", {**PROJECTS, "before": [export]})
+    assert left(result) == [(code, "/mnt/a")] and result["ready"] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "export"),
+    [
+        ("nfs4 /shares/projects rw,addr=192.0.2.10", OLD),
+        ("nfs4 192.0.2.10:/./shares/../shares/projects rw", OLD),
+        ("nfs4 [fe80::1%eth0]:/x rw,addr=fe80::1%eth0", "[fe80::1]:/x"),
+        ("nfs4 NAS.Example.ORG.:/x// rw,addr=192.0.2.99", "nas.example.org:/x/"),
+        ("nfs4 192.0.2.10:/shares/projects rw", f" {OLD} "),
+        ("fuse.glusterfs 192.0.2.10:vol/folder rw", "192.0.2.10:/vol"),
+    ],
+)
+def test_other_spellings_of_an_export(run, line, export) -> None:
+    client = FakeClient(f"60 22 0:60 / /mnt/a rw shared:9 - {line}")
+    result = run(client, "unmounted", {**PROJECTS, "before": [export]})
+    assert client.targets() == [] and result["ready"] == ["s-1"]
+
+
+@pytest.mark.parametrize("state", ["found", "unmounted", "restored"])
+def test_a_share_without_an_export_is_refused(run, state) -> None:
+    client = FakeClient(MOUNT)
+    result = run(client, state, {**PROJECTS, "before": []})
+    assert result["failed"] and "exports" in result["msg"] and len(client.targets()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "192.0.2.10/shares/projects"])
+def test_an_export_in_an_unknown_form_blocks_its_share_only(run, text) -> None:
+    other = {**PROJECTS, "id": "s-2", "before": [text]}
+    client = FakeClient(MOUNT, fstab=FSTAB)
+    result = run(client, "unmounted", PROJECTS, other)
+    assert left(result) == [("unidentified", "")] and result["ready"] == ["s-1"]
+    moved = run(client, "mounted", PROJECTS, other)
+    assert client.targets() == [f"/srv/projects {NEW}"] and left(moved) == [("unidentified", "")]
+    if text:
+        named = [accept("unidentified", source=text)]
+        assert run(FakeClient(), "unmounted", other, accept=named)["ready"] == ["s-2"]
+
+
+@pytest.mark.parametrize("state", ["found", "unmounted"])
+@pytest.mark.parametrize(
+    ("busy", "expected"),
+    [
+        (50, [("busy", "/srv/a"), ("parent", "/srv/a"), ("parent", "/srv/b")]),
+        (51, [("busy", "/srv/b"), ("parent", "/srv/a"), ("parent", "/srv/b")]),
+        (0, []),
+    ],
+)
+def test_a_share_in_the_export_of_another_stays_with_it(run, state, busy, expected) -> None:
+    client = FakeClient(
+        "50 22 0:45 / /srv/a rw shared:28 - nfs4 192.0.2.10:/s/a rw,addr=192.0.2.10",
+        "51 22 0:46 / /srv/b rw shared:29 - nfs4 192.0.2.10:/s/a/b rw,addr=192.0.2.10",
+    )
+    client.add_process(80, mount_ids=[busy or 99])
+    shares = [
+        {**PROJECTS, "id": path, "before": [f"192.0.2.10:{path}"]} for path in ("/s/a", "/s/a/b")
+    ]
+    result = run(client, state, *shares)
+    assert sorted(left(result)) == expected
+    assert result["ready"] == (["/s/a", "/s/a/b"] if not expected and state == "unmounted" else [])
+    assert len(client.targets()) == (0 if not expected and state == "unmounted" else 2)
+
+
+def test_a_share_in_the_export_of_another_whose_mount_is_accepted_or_elsewhere(run) -> None:
+    line = "nfs4 192.0.2.10:/s/a rw,addr=192.0.2.10"
+    shares = [
+        {**PROJECTS, "id": path, "before": [f"192.0.2.10:{path}"]} for path in ("/s/a", "/s/a/b")
+    ]
+    client = FakeClient(f"50 22 0:45 / /srv/a rw shared:28 - {line}")
+    client.add_process(80, mount_ids=[50])
+    result = run(client, "unmounted", *shares, accept=[accept("busy", target="/srv/a")])
+    assert left(result) == [("parent", "/srv/a")] and result["ready"] == ["/s/a"]
+    for state in ("mounted", "restored"):  # the old mount stays: nothing of either is free
+        result = run(client, state, *shares)
+        assert result["ready"] == []
+    client = FakeClient()
+    client.add_namespace("other", f"1050 1022 0:45 / /x rw - {line}")
+    client.add_process(80, namespace="other")
+    result = run(client, "unmounted", *shares)
+    assert sorted(left(result)) == [("namespace", "/x"), ("parent", "/x")] and result["ready"] == []
 
 
 def test_an_export_of_a_whole_server(run) -> None:
@@ -346,6 +447,20 @@ def test_a_namespace_is_looked_at_again_after_unmounting(run, after) -> None:
     assert left(result) == [("namespace", "/srv/projects")] and result["ready"] == []
     assert [holder["pid"] for holder in result["left"][0]["holders"]] == [80]
     assert client.targets() == [f"/srv/projects {OLD}"] and RECORD not in client.files
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_what_another_namespace_has_mounted_itself_blocks_beside_an_accepted_mount(
+    run, accepted
+) -> None:
+    """One file system, mounted by each of both: the one does not go along with the other."""
+    client = FakeClient(MOUNT)
+    client.add_namespace("other", f"1050 1022 0:45 / /opt/own rw - nfs4 {OLD} rw,addr=192.0.2.10")
+    client.add_process(80, namespace="other")
+    client.add_process(81, mount_ids=[50])
+    named = [accept("busy", target="/srv/projects")] if accepted else []
+    result = run(client, "unmounted", accept=named)
+    assert ("namespace", "/opt/own") in left(result) and result["ready"] == []
 
 
 def test_a_mount_that_comes_back_while_it_is_unmounted(run) -> None:
@@ -529,6 +644,8 @@ def test_a_search_that_takes_too_long_blocks(run) -> None:
         (POD, "kubelet", "pod 0b1c, volume data"),
         ("/var/lib/kubelet/pods/0b1c/volumes/kubernetes.io~csi/pvc-1/mount", "kubelet", "pod 0b1c, volume pvc-1"),
         ("/var/lib/k0s/kubelet/pods/0b1c/volumes/kubernetes.io~nfs/data", "kubelet", "pod 0b1c, volume data"),
+        ("/opt/nomad/client/csi/node/nfs/per-alloc/6f/data/rw", "container engine", "volume data"),
+        ("/var/snap/docker/common/var-lib-docker/overlay2/9f/merged/d", "container engine", "container 9f"),
         (f"{SNAP}/kubelet/pods/0b1c/volume-subpaths/data/web/0", "kubelet", "pod 0b1c, volume data"),
         (f"{CSI}/nfs.csi.k8s.io/9f3a/globalmount", "kubelet", "driver nfs.csi.k8s.io, volume 9f3a"),
         (f"{CSI}/pv/pvc-1/globalmount", "kubelet", "volume pvc-1"),
@@ -787,6 +904,20 @@ def test_what_the_kernel_holds(run, path, text, command) -> None:
     assert [holder["command"] for holder in result["left"][0]["holders"]] == [command]
 
 
+@pytest.mark.parametrize("name", ["lowerdir", "upperdir"])
+@pytest.mark.parametrize("where", ["host", "other", "both"])
+def test_an_overlay_that_has_a_folder_of_the_share_goes_on_using_it(run, name, where) -> None:
+    overlay = f"0:60 / /ov rw - overlay overlay rw,{name}=/var/x\\:y:/srv/projects/base,workdir=/w"
+    client = FakeClient(MOUNT, *([f"60 22 {overlay}"] if where != "other" else []))
+    if where != "host":
+        client.add_namespace("other", f"1060 1022 {overlay}")
+        client.add_process(80, namespace="other")
+    result = run(client, "unmounted")
+    assert left(result) == [("busy", "/srv/projects")] and result["ready"] == []
+    (holder,) = result["left"][0]["holders"]
+    assert holder["command"] == "overlay at /ov"
+
+
 def test_a_mount_on_the_mount(run) -> None:
     client = FakeClient(MOUNT, "60 50 0:60 / /srv/projects/tmp rw - tmpfs tmpfs rw")
     assert left(run(client, "unmounted")) == [("below", "/srv/projects")]
@@ -857,6 +988,15 @@ def test_a_run_that_was_killed_before_fstab_was_changed(run) -> None:
     client.files.update({"/etc/fstab": FSTAB, RECORD: record})
     result = run(client, "mounted")
     assert result["left"] == [] and RECORD not in client.files
+    assert client.files["/etc/fstab"] == FSTAB.replace(OLD, NEW)
+
+
+@pytest.mark.parametrize(
+    "url", ["nfs://192.0.2.10/shares/projects", "nfs://192.0.2.10:2049//shares/project%73/"]
+)
+def test_a_url_in_fstab_is_changed_too(run, url) -> None:
+    client = FakeClient(MOUNT, fstab=FSTAB.replace(OLD, url))
+    assert run(client, "mounted")["fstab_lines"] == [2]
     assert client.files["/etc/fstab"] == FSTAB.replace(OLD, NEW)
 
 
@@ -986,6 +1126,14 @@ def test_no_secret_and_no_raw_text_gets_out(run) -> None:
         assert "hunter2" not in text and "ter2" not in text
         assert "\x1b" not in " ".join(row["message"] for row in result["left"])
     assert result["left"]
+    # What is only warned of, and what a difference shows.
+    raw = FakeClient(MOUNT.replace("/srv/projects", "/srv/\x1b[31mp"))
+    raw.add_process(70, command="a\x1b]0;x", mount_ids=[50])
+    raw.folders.add("/etc/systemd/system/srv-\\x1b\\x5b31mp.mount")
+    for state in ("found", "unmounted", "mounted"):
+        result = run(raw, state, force=True)
+        assert result["warnings"] and "\x1b" not in " ".join(result["warnings"])
+        assert "\x1b" not in str(result["diff"][0]["before"]) + str(result["diff"][0]["after"])
     del client.processes[70]
     client.hosts = {"nas": {"192.0.2.10"}}
     result = run(client, "mounted", office)

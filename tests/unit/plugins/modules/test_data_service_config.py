@@ -303,6 +303,11 @@ def test_what_manila_would_find_out_in_the_middle_of_a_copy(run, conf, args, opt
     assert conf.read_text() == MANILA_CONF
 
 
+def test_a_refusal_shows_nothing_raw(run):
+    result = run(**ADDRESS, path="/nowhere/\x1b[31mmanila.conf")
+    assert result["failed"] and result["msg"].isprintable()
+
+
 def test_all_mistakes_are_told_at_once(run, conf):
     result = run(data_node_access_ips=["x"], mount_tmp_location="/tmp/", check_hash=True, path=conf)
     assert [problem.split(":")[0] for problem in result["problems"]] == [

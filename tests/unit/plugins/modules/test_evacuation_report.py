@@ -98,9 +98,17 @@ def test_names_that_utf_8_has_no_form_for(tmp_path, write, monkeypatch):
     assert not write(make_report(10, nasty=True)[0])["changed"]
 
 
-def test_an_old_report_that_is_no_json_is_replaced(tmp_path, write):
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("report.json", "{"),
+        ("report.json", "[" * 200_000),
+        ("exports.csv", '"' + "x" * 200_000),  # a cell longer than Python takes
+    ],
+)
+def test_an_old_file_that_is_no_report_is_replaced(tmp_path, write, name, text):
     (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / "a" / "b" / "report.json").write_text("{")
+    (tmp_path / "a" / "b" / name).write_text(text)
     assert write()["changed"]
     json.loads((tmp_path / "a" / "b" / "report.json").read_text())
 

@@ -315,17 +315,21 @@ class FakeClient:
         table.remove(mount)
         groups = {tag[7:] for tag in parent.propagation if tag.startswith("shared:")}
         for copies in list(self.namespaces.values())[1:]:
-            self._propagate(mount, groups, copies)
+            self._propagate(mount, parent, groups, copies)
         if self.on_unmount:
             self.on_unmount(target)
         return ""
 
-    def _propagate(self, mount: Mount, groups: set[str], copies: list[Mount]) -> None:
+    def _propagate(
+        self, mount: Mount, parent: Mount, groups: set[str], copies: list[Mount]
+    ) -> None:
+        place = f"{parent.root}/{mount.target[len(parent.target) :]}".replace("//", "/")
         for copy in list(copies):
             above = next((other for other in copies if other.id == copy.parent), None)
             tags = {tag.partition(":")[2] for tag in above.propagation} if above else set()
             has_child = any(other.parent == copy.id for other in copies)
-            if copy.device == mount.device and tags & groups and not has_child:
+            here = above and f"{above.root}/{copy.target[len(above.target) :]}".replace("//", "/")
+            if copy.device == mount.device and here == place and tags & groups and not has_child:
                 copies.remove(copy)
 
     def _users(self, mount: Mount) -> list[int]:

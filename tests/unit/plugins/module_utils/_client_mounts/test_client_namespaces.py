@@ -27,7 +27,26 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils._clien
     ],
 )
 def test_mounts_of_other_namespaces(propagation: tuple[str, ...], expected: bool) -> None:
-    # A container may have bound the mount elsewhere: its own group says nothing then.
+    # The mount's own group says nothing: a container may have bound it elsewhere, too.
     root = mountinfo.Mount(80, 1, "254:0", "/", "/", "rw", propagation, "ext4", "/dev/vda", "")
-    other = mountinfo.Mount(90, 80, "0:45", "/", "/x", "rw", ("master:28",), "nfs4", "x", "")
+    target = TABLE[1].target
+    other = mountinfo.Mount(90, 80, "0:45", "/", target, "rw", ("master:28",), "nfs4", "x", "")
     assert namespaces.is_tied(other, [root, other], TABLE[1], TABLE) is expected
+
+
+@pytest.mark.parametrize(
+    ("root", "target", "other", "expected"),
+    [
+        ("/", "/", "/opt/own", False),  # what it has mounted itself
+        ("/srv", "/mnt", "/mnt/projects", True),  # its parent shows a folder of ours
+        ("/srv", "/", "/projects", True),
+        ("/", "/", "/projects", False),
+    ],
+)
+def test_only_what_lies_at_the_same_place_goes_along(
+    root: str, target: str, other: str, expected: bool
+) -> None:
+    """propagate_umount(), fs/pnode.c, looks for a mount at the same folder of each parent."""
+    parent = mountinfo.Mount(80, 1, "254:0", root, target, "rw", ("master:1",), "ext4", "v", "")
+    mount = mountinfo.Mount(90, 80, "0:45", "/", other, "rw", (), "nfs4", "x", "")
+    assert namespaces.is_tied(mount, [parent, mount], TABLE[1], TABLE) is expected

@@ -991,6 +991,19 @@ def test_a_mark_of_an_earlier_copy_hinders_nothing():
     assert loop.manila.shares["s0"].recorded == ""
 
 
+@pytest.mark.parametrize(
+    "blanks", ["{}  cancelled at {}", " {} cancelled at {}", "{} cancelled at {}\n"]
+)
+def test_blanks_do_not_make_a_mark_void(blanks):
+    loop = story(goal=COMPLETED)
+    loop.manila.rest("s0", "migration_driver_phase1_done", NEW)
+    sent_at = timestamp(loop.manila.now - 2 * LONGEST_CANCEL_SECONDS[SHARE])
+    loop.manila.record("s0", blanks.format("s0-1", sent_at), FOREIGNER)
+    outcome, error = ends(loop)
+    assert outcome == FAILED and sent_at in error
+    assert sent(loop) == []
+
+
 def test_a_refused_cancel_leaves_what_was_written_before():
     for before in ("", "s0-1"):
         loop = story(goal=CANCELLED)

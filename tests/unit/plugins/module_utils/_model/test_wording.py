@@ -60,6 +60,7 @@ def test_what_could_be_meant(name, known, told):
         ("\ue000\U000e0041\U0010ffff", "\\ue000\\U000e0041\\U0010ffff"),
         ("\u3164\u115f\u2800\ufe0f", "\\u3164\\u115f\\u2800\\ufe0f"),
         ("\u0301a\u0301 \u0301", "\\u0301a\u0301 \\u0301"),
+        ("e" + "\u0301" * 11 + "x\u0301", "e" + "\u0301" * 8 + "\\u0301" * 3 + "x\u0301"),
         ("plain \\u202e", "plain \\u202e"),
         ("נפח 数据 📦 é", "נפח 数据 📦 é"),
         (7, "7"),
@@ -95,5 +96,8 @@ def test_what_is_cut_and_filled_is_as_wide_as_asked_for(text, width):
 def test_the_width_on_a_terminal():
     assert [cells(one) for one in ("abc", "数据", "e\u0301", "📦", "é")] == [3, 4, 1, 2, 1]
     assert shortened("a" * 120) == "a" * 39 + "…"
+    assert (
+        shortened(readable("e" + "\u0301" * 10000)) == "e" + "\u0301" * 8 + "\\u0301" * 6 + "\\u…"
+    )
     assert shortened("数" * 20) == "数" * 20
     assert shortened("数" * 21) == "数" * 19 + "…"

@@ -314,6 +314,7 @@ def test_no_plan_is_refused_where_one_is_required(plan):
         ([1], "no dictionary"),
         (5, "no dictionary"),
         ("nonsense", "no dictionary"),
+        ("[" * 200_000, "no dictionary"),
         ('"text"', "no dictionary"),
         ({"version": 1}, "no list of migrations"),
         ({**HANDED_ON, "version": 2}, "version 2"),
