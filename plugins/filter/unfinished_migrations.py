@@ -12,7 +12,7 @@ version_added: 1.1.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Picks from a plan everything that migrates, or may, whether the plan moves it, has no place for it, or leaves it out as asked.
+  - Picks from a plan everything that migrates, or may, whether the plan moves it, has no pool for it, or excludes it as asked.
   - An entry that does not say so counts as one that migrates.
 positional: _input
 options:
