@@ -13,9 +13,9 @@ version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Manila's Data Service lets itself into the shares that it copies. If it dies in the middle of that, its access
-    rule stays. This module finds such rules of all projects, and takes them away on request.
-  - Looked at are shares at rest that were migrated once. What migrates now is left alone, its rule is still needed.
+  - Manila's Data Service gives itself an access rule for the shares that it copies. If it dies during the copy, the
+    rule stays. This module finds such rules of all projects, and removes them on request.
+  - It checks shares that were migrated once and do not migrate now. Shares that migrate are skipped, as their rule is still needed.
 options:
   access_to:
     description:
@@ -96,7 +96,7 @@ class DataServiceRulesModule(MigrationModule):
     module_kwargs = {"supports_check_mode": True}
 
     def run(self) -> None:
-        """Find, tell, and perhaps remove."""
+        """Find the rules, return them, and remove them if asked."""
         access_to = set(filter(None, self.params["access_to"]))
         if not access_to:
             self.refuse("access_to: name what the rules let in, such as the address of the node.")

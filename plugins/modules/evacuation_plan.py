@@ -155,7 +155,7 @@ options:
     type: str
     default: largest
   rate:
-    description: MiB that one migration copies in a second, as measured or expected. Without it no time is told.
+    description: MiB that one migration copies in a second, as measured or expected. Without it the plan has no duration.
     type: float
   max_parallel:
     description: How many migrations are meant to run at the same time. Only RV(plan.summary) is affected.
@@ -412,11 +412,11 @@ class EvacuationPlanModule(MigrationModule):
         source = self.params["source"] or ""
         if source and not (is_backend(source) or is_pool(source)):
             self.refuse(
-                f"source: {source!r} is no place; write it as host@backend or host@backend#pool."
+                f'source must have the form host@backend or host@backend#pool, got: "{source}".'
             )
         rate = self.params["rate"] or 0.0
         if not 0 <= rate < math.inf:
-            self.refuse(f"rate: {rate:g} is no number of MiB a second.")
+            self.refuse(f"rate must be 0 or more MiB per second, got: {rate:g}.")
         try:
             agreed = self._agreed()
         except ValueError as error:

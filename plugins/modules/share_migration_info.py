@@ -109,7 +109,7 @@ from ansible_collections.manila.migration.plugins.module_utils._states.tables im
 
 
 class ShareMigrationInfoModule(MigrationModule):
-    """Reads, and tells."""
+    """Read migrations of shares and return their records."""
 
     argument_spec = {
         "share": {"type": "list", "elements": "str", "aliases": ["shares"]},
@@ -123,7 +123,7 @@ class ShareMigrationInfoModule(MigrationModule):
         host = self.params["host"]
         if host is not None and not (is_backend(host) or is_pool(host)):
             self.refuse(
-                f"host: {host!r} is no place; write it as host@backend or host@backend#pool."
+                f'host must have the form host@backend or host@backend#pool, got: "{host}".'
             )
         cloud = self.open_cloud()
         if self.params["share"]:

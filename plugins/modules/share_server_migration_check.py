@@ -15,8 +15,8 @@ author:
 description:
   - Asks Manila, and with it the driver of the destination, and names every capability that is asked for and
     not supported.
-  - Adds what Manila stops at one by one, writes only into its logs, or finds out when it is too late,
-    among them shares without which the share server can't move, and instances that would leave it
+  - Adds the reasons at which Manila stops one by one, that it writes only into its logs, or that it finds too late.
+    Among them are shares without which the share server can't move, and instances that would leave it
     stuck in the middle of the start.
   - Changes nothing. That something is not compatible is an answer, and no failure of the module.
 options:
@@ -110,13 +110,13 @@ from ansible_collections.manila.migration.plugins.module_utils._module.base impo
 
 
 class ShareServerMigrationCheckModule(MigrationModule):
-    """Asks, and tells."""
+    """Ask Manila, and return the verdict."""
 
     argument_spec = {"destination_host": {"required": True}, **SERVER_ARGUMENTS}
     module_kwargs = {"supports_check_mode": True}
 
     def run(self) -> None:
-        """Check the arguments, ask, and tell."""
+        """Check the arguments, ask, and return the verdict."""
         destination = self.params["destination_host"]
         wrong = check_destination(destination)
         if wrong:

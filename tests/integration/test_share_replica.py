@@ -118,7 +118,7 @@ def test_a_cancel_removes_the_new_replica_only(
     started, cancelled, again = ansible.tasks(
         move(share, "copied", timeout=3), move(share, "cancelled"), move(share, "cancelled")
     ).results
-    assert started["failed"] and "Run it again to go on" in started["msg"]
+    assert started["failed"] and "Run it again to continue" in started["msg"]
     assert started["migrations"][0]["task_state"].startswith("replica_")
     assert cancelled["migrations"][0]["phase"] == "cancelled", cancelled
     assert cancelled["changed"] and not again["changed"]

@@ -4,7 +4,6 @@
 """Options of the Data Service: what is refused, what is written and how, and that no password shows."""
 
 from __future__ import annotations
-from ansible_collections.manila.migration.plugins.module_utils._data_service import validation
 
 import os
 import stat
@@ -13,6 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.manila.migration.plugins.module_utils._data_service import validation
 from ansible_collections.manila.migration.plugins.modules import data_service_config
 from ansible_collections.manila.migration.tests.unit.plugins.modules import in_process
 
