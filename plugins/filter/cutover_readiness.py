@@ -12,9 +12,9 @@ version_added: 1.1.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Says of what a rehearsal of a cutover has returned (the module M(manila.migration.evacuation) in check mode, with
-    RV(manila.migration.evacuation#module:migrations)) whether all of it can be cut over, or what hinders that.
-  - What is being cut over, or is cut over, hinders nothing.
+  - Takes the result of a cutover in check mode (the module M(manila.migration.evacuation), with
+    RV(manila.migration.evacuation#module:migrations)). Returns whether all of it can be cut over, or what hinders that.
+  - A migration that is being cut over, or is cut over, hinders nothing.
 positional: _input, waited
 options:
   _input:
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What was found.
+  description: The state, and why.
   type: dict
   contains:
     state:
@@ -55,7 +55,7 @@ _value:
           only an operator's action ends.
       type: str
     obstacles:
-      description: What hinders it, each in a sentence. Empty if the rehearsal itself has failed, which says why.
+      description: What hinders it, each in a sentence. Empty if the module itself has failed, which has a message.
       type: list
       elements: str
 """

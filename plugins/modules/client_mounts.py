@@ -20,7 +20,7 @@ description:
   - A share is ready for its cutover only if every mount of it on the client is accounted for, in every mount namespace. What can't be
     identified, reached or moved is left, with a code, and so the share is not ready unless the operator accepts it by name.
   - Mounts that another program manages are named with that program and not moved, as it would mount the old export again.
-  - What was done is read from C(/proc/self/mountinfo), not believed. Lines of C(/etc/fstab) get the new exports; comments and
+  - The result is read from C(/proc/self/mountinfo) afterwards. Lines of C(/etc/fstab) get the new exports; comments and
     other lines stay as they are.
   - A mount that is held by processes stays, and they are named. A share is unmounted from a client wholly or not at all, less what is
     accepted.
@@ -123,8 +123,8 @@ notes:
   - Needs root. Without it O(state=found) works, but no share is ready, as other mount namespaces can't be read.
   - Needs Linux with C(mount) and C(umount) of util-linux, C(timeout) of coreutils, and what mounts the protocol.
   - Mounts by autofs, by an automount unit of systemd, by kubelet, container engines, Nova and Cinder are named, not moved.
-  - Mount namespaces are looked for in the threads of all processes, in their open files, and among mounts of nsfs. To look into one that
-    has no process, a child of the module enters it; nothing that lies in it is run.
+  - Mount namespaces are searched for in the threads of all processes, in their open files, and among mounts of nsfs. To read one that
+    has no process, a child of the module enters it; no program in it is run.
 extends_documentation_fragment:
   - manila.migration.attributes.standalone
 seealso:
@@ -239,7 +239,7 @@ left:
       description: What is mounted. Empty with V(unreadable).
       type: str
     target:
-      description: Where it is mounted, in the namespace in question. With V(unreadable), the file that can't be looked into.
+      description: Where it is mounted, in the namespace in question. With V(unreadable), the file that can't be read.
       type: str
     code:
       description:

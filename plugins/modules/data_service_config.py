@@ -35,7 +35,7 @@ author:
 description:
   - Checks the options of the Data Service, and those of back ends that it depends on, for everything that Manila
     finds out only in the middle of a copy. All mistakes are reported at once, and nothing is written then.
-  - Writes them into one file, each in the group where it is read. Whatever else is in the file stays, comments too, and
+  - Writes them into one file, each in the group where it is read. Everything else in the file stays, comments too, and
     so do its mode and owner.
   - Runs where the file is, and needs neither a cloud nor Manila there. It restarts nothing; see the role
     P(manila.migration.data_service#role) for that.

@@ -38,7 +38,7 @@ options:
     default: copied
   start_new:
     description:
-      - Whether migrations that nobody has started may be started. With V(false), O(state=completed) cuts
+      - Whether migrations that are not started yet may be started. With V(false), O(state=completed) cuts
         over what is copied or being copied, and skips the others.
     type: bool
     default: true
@@ -404,7 +404,7 @@ class EvacuationModule(MigrationModule):
         waits: dict[str, int] = {}
         for one in open_ends:
             reason = runner.track(one).waiting_for
-            message = reason.message if reason else "it was not looked at yet"
+            message = reason.message if reason else "not read yet"
             waits[message] = waits.get(message, 0) + 1
         text = "; ".join(f"{count} x {message}" for message, count in list(waits.items())[:3])
         when = f"After {self.params['timeout']} s " if runner.timed_out else ""

@@ -57,8 +57,8 @@ options:
     choices: [driver, host]
   access_to:
     description:
-      - What the access rules of the Data Service let in, the values of C(data_node_access_ips), C(data_node_access_cert) and
-        C(data_node_access_admin_user). Such rules are removed from a share at rest that was migrated once.
+      - To whom the access rules of the Data Service give access, the values of C(data_node_access_ips), C(data_node_access_cert) and
+        C(data_node_access_admin_user). Such rules are removed from a share that was migrated once and does not migrate now.
       - Clients must not have rules for the same. Manila itself deletes these at each host-assisted migration.
     type: list
     elements: str
@@ -371,7 +371,7 @@ class MigrationRepairModule(MigrationModule):
         return Subject(SHARE_SERVER, self.params["share_server"])
 
     def _diagnose_all(self, cloud: Cloud) -> None:
-        """Diagnose whatever at a place may need it; several are looked at in the same minute."""
+        """Diagnose everything at a host that may need it; several are watched in the same minute."""
         host = self.params["host"]
         shares = suspects(cloud.shares(), cloud.instances(), host)
         servers = suspect_servers(cloud.share_servers(), host)

@@ -120,10 +120,10 @@ pools:
       type: float
     fits_thin_gb:
       description:
-        - The largest share that the scheduler would let in by its size, for a share type that allows thin provisioning.
-        - Migrations on their way are not in it, as the scheduler doesn't count them. M(manila.migration.evacuation_plan) does.
-        - V(null) where anything would be let in as the driver reports no free capacity, and of thin pools where
-          the scheduler fills in what the driver doesn't report.
+        - The largest share that the scheduler would accept by its size, for a share type that allows thin provisioning.
+        - Running migrations are not in it, as the scheduler doesn't count them. M(manila.migration.evacuation_plan) does.
+        - V(null) where any size would be accepted, as the driver reports no free capacity, and for thin pools where
+          the scheduler computes a value that the driver doesn't report.
       type: int
     fits_thick_gb:
       description: The same for a share type that forbids thin provisioning.

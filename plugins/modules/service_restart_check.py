@@ -13,8 +13,8 @@ version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Looks at everything that migrates in the cloud, whoever started it, and says whether the restart of a
-    service would break some of it. Can wait until it would not. Changes nothing and restarts nothing.
+  - Reads everything that migrates in the cloud, also what another operator started, and says whether the restart
+    of a service would break a migration. Can wait until it would not. Changes nothing and restarts nothing.
   - Manila itself prevents none of this. A manila-data that is stopped breaks its copies. One that starts, on any
     node, declares all copies of the cloud failed. A manila-share that is restarted while it starts or
     cuts over a migration leaves that stuck.

@@ -20,7 +20,7 @@ description:
     share in this way, and with which capabilities, only the driver knows, and Manila asks it only after the
     start. Nor do the options of the Data Service show. Both are among the warnings.
   - What the scheduler knows of pools is as old as its last look at them. M(manila.migration.pool_info) says more.
-  - Changes nothing. That something is not possible is an answer, and no failure of the module.
+  - Changes nothing. If a migration is not possible, the module succeeds with that answer.
 options:
   destination_pool:
     description: The pool to migrate to, in the form V(host@backend#pool).

@@ -48,13 +48,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What migrates in the cloud now
+- name: Return what migrates in the cloud now
   manila.migration.share_migration_info:
     cloud: mycloud
     with_progress: true
   register: running
 
-- name: What becomes of two shares
+- name: Return the migrations of two shares
   manila.migration.share_migration_info:
     cloud: mycloud
     share: [projects, scratch]
@@ -77,7 +77,7 @@ migrations:
       description: What the migration is at.
       type: str
     instances:
-      description: The copies, each with C(host) and C(status). A share at rest has one.
+      description: The instances, each with C(host) and C(status). A share that does not migrate has one.
       type: list
       elements: dict
 status_code:

@@ -18,7 +18,7 @@ description:
   - Adds the reasons at which Manila stops one by one, that it writes only into its logs, or that it finds too late.
     Among them are shares without which the share server can't move, and instances that would leave it
     stuck in the middle of the start.
-  - Changes nothing. That something is not compatible is an answer, and no failure of the module.
+  - Changes nothing. If it is not compatible, the module succeeds with that answer.
 options:
   destination_host:
     description: The back end to migrate to, in the form V(host@backend).
@@ -69,8 +69,8 @@ requested_capabilities:
   sample: {host: stor2@array9, nondisruptive: false, preserve_snapshots: true, share_network_id: null, writable: true}
 supported_capabilities:
   description:
-    - What the drivers support on this way. Empty where Manila did not ask them.
-    - Beside the three that can be asked for, C(migration_cancel), C(migration_get_progress) and
+    - What the drivers support in this case. Empty where Manila did not ask them.
+    - Besides the three that can be asked for, C(migration_cancel), C(migration_get_progress) and
       C(share_network_id), the share network that would be used.
   type: dict
   returned: success

@@ -55,7 +55,7 @@ EXAMPLES = r"""
     with_progress: true
   register: running
 
-- name: What becomes of one share server
+- name: Return the migration of one share server
   manila.migration.share_server_migration_info:
     cloud: mycloud
     share_server: f3089d4f-89e8-4730-b6e6-7cab553df071

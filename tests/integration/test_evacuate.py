@@ -17,7 +17,7 @@ TYPES = {"pinned-alpha": "replacement"}
 def result_of(ansible: Ansible, run: Run) -> dict[str, Any]:
     """The report of a run, which must agree with its facts."""
     report = json.loads((ansible.folder / "evacuation-report" / "report.json").read_text())
-    fact = run.by_name("Sum up")["ansible_facts"]["evacuate_outcome"]
+    fact = run.by_name("Summarize the run")["ansible_facts"]["evacuate_outcome"]
     if isinstance(fact["rate"], str):  # ansible-core 2.18 makes a text of it
         fact = {**fact, "rate": float(fact["rate"]) if fact["rate"] else None}
     assert all(report[key] == value for key, value in fact.items() if key != "migrations")

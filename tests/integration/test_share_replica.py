@@ -93,7 +93,9 @@ def test_a_back_end_in_two_phases(manila: Manila, ansible: Ansible, replicas: Re
     assert done.returncode == 0, done.stdout
     records = {
         one["name"]: one
-        for one in done.by_name("Sum up")["ansible_facts"]["evacuate_outcome"]["migrations"]
+        for one in done.by_name("Summarize the run")["ansible_facts"]["evacuate_outcome"][
+            "migrations"
+        ]
     }
     assert {one["phase"] for one in records.values()} == {"completed"}
     assert replicas.at(served) == {MIRROR2: "available active", SILVER2: "available in_sync"}
