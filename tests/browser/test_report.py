@@ -15,7 +15,7 @@ from chromium import Chromium, program
 
 from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
 from ansible_collections.manila.migration.plugins.module_utils._report.files import complete
-from ansible_collections.manila.migration.plugins.module_utils._report.html import page
+from ansible_collections.manila.migration.plugins.module_utils._report.html.page import page
 from ansible_collections.manila.migration.tests.unit.plugins.module_utils.reports import (
     NASTY,
     make_report,

@@ -136,7 +136,7 @@ def test_what_the_loop_over_cutover_groups_prints(playbook: Run) -> None:
         "roles": [],
         "tasks": [
             {"import_role": {"name": "manila.migration.evacuate", "tasks_from": "migrate"}},
-            {"fail": {"msg": "{{ evacuate_around_problems | join }}{{ evacuate_run.msg }}"}},
+            {"fail": {"msg": "{{ evacuate_group_runs | map(attribute='msg') | join }}"}},
         ],
     }
     run = playbook([play], **variables, evacuate_before_cutover="tasks.yml")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors of a cloud, and the one sentence that a user is told of each."""
+"""Errors of a cloud, and the one sentence that a user reads about each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DENIALS = (
 
 
 class CloudError(Exception):
-    """Something that the user must be told: one sentence.  ``status_code`` where HTTP said it."""
+    """An error as one sentence for the user.  ``status_code`` where HTTP said it."""
 
     def __init__(self, message: str, status_code: int | None = None) -> None:
         super().__init__(readable(message))
@@ -70,7 +70,7 @@ def auth_url(config: Any) -> str:
 
 
 def error_sentence(error: Exception, where: str = "") -> str:
-    """What went wrong, in words for a user who doesn't know the libraries."""
+    """Describe an error in words for a user who doesn't know the libraries."""
     status = http_status(error)
     at = f" at {where}" if where else ""
     if status == 401:

@@ -43,7 +43,7 @@ from ansible_collections.manila.migration.plugins.module_utils._states.tables im
 
 
 def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
-    """Everything at ``sources`` (back ends or pools; none: anywhere), and everything that migrates.
+    """Read everything at ``sources`` (back ends or pools; none: anywhere), and everything that migrates.
 
     Share servers are asked for where any pool of the cloud has them, networks and groups where
     the source has them.  Manila's checks of share servers are the caller's.  Raises CloudError.
@@ -112,7 +112,7 @@ def read_inventory(cloud: Cloud, *sources: str) -> Inventory:
 
 
 def read_pools(cloud: Cloud, host: str | None = None) -> Inventory:
-    """The pools of the cloud, what is at ``host`` (a back end or a pool; everywhere), and what moves.
+    """Read the pools of the cloud, what is at ``host`` (back end or pool; everywhere), and what moves.
 
     Of the shares only those that migrate.  Raises CloudError.
     """
@@ -134,7 +134,7 @@ def read_pools(cloud: Cloud, host: str | None = None) -> Inventory:
 
 
 def _services(cloud: Cloud) -> tuple[list[Service], bool]:
-    """All services, and whether there is a scheduler to ask for pools.
+    """Read all services, and whether there is a scheduler to ask for pools.
 
     Read first: they are refused to everybody but administrators, with a clear word.
     """

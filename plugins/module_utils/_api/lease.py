@@ -135,7 +135,7 @@ class Lease:
 
 
 def _reason(services: Mapping[str, Service], backend: str) -> str:
-    """The reason of a cordon of ours; empty where there is none, or somebody else's."""
+    """Return the reason of a cordon of this run; empty where there is none, or another run's."""
     service = services.get(backend)
     if service is None or service.enabled:
         return ""

@@ -36,7 +36,7 @@ class LeaseClaim:
 
     @classmethod
     def of(cls, reason: str | None) -> LeaseClaim | None:
-        """The claim in the reason of a disabled service, None if there is none."""
+        """Return the claim in the reason of a disabled service, None if there is none."""
         found = _FORM.search(reason or "")
         if not found:
             return None
@@ -45,5 +45,5 @@ class LeaseClaim:
 
 
 def without_claim(reason: str) -> str:
-    """A reason as it was before anybody was at work."""
+    """Return a reason without the claim in it."""
     return _FORM.sub("", reason)

@@ -29,52 +29,52 @@ class ManilaApi(Protocol):
     """One cloud's Manila, as far as migrations are driven through it."""
 
     def now(self) -> float:
-        """Now, in seconds since the epoch."""
+        """Return the time in seconds since the epoch."""
 
     # -- reads: they raise CloudError ---------------------------------------------------------
 
     def migrating(self) -> list[Observation]:
-        """The shares that migrate."""
+        """List the shares that migrate."""
 
     def share_servers(self) -> list[ShareServer]:
-        """All share servers."""
+        """List all share servers."""
 
     def marked(self) -> list[tuple[Share, list[Instance]]]:
-        """The shares that a replica is moved of, with all their replicas."""
+        """List the shares that a replica is moved of, with all their replicas."""
 
     def observe(self, ids: Iterable[str]) -> tuple[dict[str, Observation], set[str]]:
-        """A full look at some shares, and those that don't exist."""
+        """Observe some shares; return those that don't exist beside."""
 
     def observe_replicas(
         self, planned: Mapping[str, tuple[str, str | None]]
     ) -> tuple[dict[str, Observation], set[str]]:
-        """The same of replicas."""
+        """Observe replicas, in the same way."""
 
     def services(self) -> list[Service]:
-        """Manila's services."""
+        """List Manila's services."""
 
     def share_managers(self) -> dict[str, Service]:
-        """The manila-share services by ``host@backend``."""
+        """Return the manila-share services by ``host@backend``."""
 
     def shares(self, **filters: str) -> list[Share]:
-        """The shares that match."""
+        """List the shares that match."""
 
     def snapshots_of(self, share_id: str) -> list[Snapshot]:
-        """The snapshots of a share."""
+        """List the snapshots of a share."""
 
     def progress(self, kind: str, subject: str) -> int | None:
-        """Percent copied."""
+        """Return the percentage copied."""
 
     def facts(
         self, share_id: str, seen: Observation | None = None, has_snapshots: bool = True
     ) -> Facts:
-        """What must survive the cutover of a share."""
+        """Return what must survive the cutover of a share."""
 
     def server_facts(self, server_id: str) -> Facts:
-        """The same of a share server."""
+        """Return the same of a share server."""
 
     def replica_facts(self, share_id: str, source: str, to: str | None) -> Facts:
-        """The same of a replica."""
+        """Return the same of a replica."""
 
     # -- actions: they raise Refused or Unknown -----------------------------------------------
 
@@ -103,13 +103,13 @@ class ManilaApi(Protocol):
         """Write whose a new replica is."""
 
     def unmark(self, share_id: str) -> None:
-        """Take that away."""
+        """Remove that."""
 
     def mark_copy(self, share_id: str, mark: CopyMark) -> None:
         """Write down that a copy must never be completed."""
 
     def unmark_copy(self, share_id: str) -> None:
-        """Take that away."""
+        """Remove that."""
 
     def disable_service(self, host: str, reason: str | None) -> None:
         """Keep the scheduler from placing shares at a back end."""

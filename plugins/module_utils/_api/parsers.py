@@ -1,7 +1,7 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the API says, as records."""
+"""Parse what the API answers into records.  Pure.  Raises CloudError where the user may not see enough."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ansible_collections.manila.migration.plugins.module_utils._model.records im
     AccessRule,
     Capacity,
     Instance,
+    Lock,
     Pool,
     Service,
     Share,
@@ -76,8 +77,19 @@ def parse_instance(body: Mapping[str, Any]) -> Instance:
 
 
 def parse_paths(exports: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """What clients mount."""
+    """Return the paths that clients mount, sorted."""
     return tuple(sorted(one["path"] for one in exports if not one.get("is_admin_only", False)))
+
+
+def parse_access_rule(body: Mapping[str, Any]) -> AccessRule:
+    return AccessRule(
+        id=body.get("id") or "",
+        access_type=body["access_type"],
+        access_to=body["access_to"],
+        state=body.get("state") or "active",
+        level=body["access_level"],
+        created_at=body.get("created_at"),
+    )
 
 
 def parse_unapplied_rules(rules: Iterable[AccessRule]) -> frozenset[tuple[str, str]]:
@@ -85,6 +97,19 @@ def parse_unapplied_rules(rules: Iterable[AccessRule]) -> frozenset[tuple[str, s
         (f"{rule.access_type} {rule.access_to}", rule.state)
         for rule in rules
         if rule.state != "active"
+    )
+
+
+def parse_lock(body: Mapping[str, Any]) -> Lock:
+    return Lock(
+        id=body["id"],
+        kind=body["resource_type"],
+        resource_id=body["resource_id"],
+        action=body["resource_action"],
+        context=body["lock_context"],
+        user_id=body["user_id"],
+        project_id=body["project_id"],
+        reason=body.get("lock_reason") or "",
     )
 
 

@@ -23,7 +23,7 @@ def user_at_host() -> str:
 
 
 def _space() -> str:
-    """What tells the processes of this machine, or container, from those of others."""
+    """Return what distinguishes the processes of this machine, or container, from those of others."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
             name = boot.read() + os.readlink("/proc/self/ns/pid")
@@ -48,7 +48,7 @@ def this_process() -> str:
 
 
 def _here(claim: LeaseClaim) -> tuple[str, str] | None:
-    """The number and begin of a claim's process, None if it doesn't run on this machine."""
+    """Return the number and begin of a claim's process, None if it doesn't run on this machine."""
     process, _at, space = claim.process.partition("@")
     pid, dot, started = process.partition(".")
     if not (space and dot and space == _space() and pid.isdigit()):

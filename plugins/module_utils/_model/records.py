@@ -92,7 +92,7 @@ class ShareServer:
     project_id: str | None = None
     share_network_id: str | None = None
     source_id: str | None = None
-    """Of the destination of a migration: the server that it was made from.  It is kept for ever."""
+    """Of the destination of a migration: the server that it was made from.  It is kept indefinitely."""
     is_encrypted: bool = False
     created_at: str | None = None
     updated_at: str | None = None
@@ -173,7 +173,7 @@ class Service:
     state: str
     fresh: bool = True
     beat: float | None = None
-    """When it last gave a sign of life, in seconds since the epoch, by the server's clock."""
+    """When it last gave a heartbeat, in seconds since the epoch, by the server's clock."""
     disabled_reason: str | None = None
     zone: str | None = None
     updated_at: str | None = None

@@ -5,6 +5,10 @@
 
 ``diagnose_share()`` looks at everything that is concerned, and returns a diagnosis.
 
+The file is long on purpose: it is one decision tree, and each branch relies on what the branches
+before it have excluded.  Whoever changes a branch must see all of them.  The scene that it looks at
+and the words that it shares are in ``share_scene`` and ``diagnosis``.
+
 Manila keeps no time of a share's task state, and a service that came back may have work waiting for
 it.  So some of it can be told only after a while of looking: ``ShareScene.since`` says since when
 nothing has changed, and a diagnosis that is ``undecided`` asks for another look.

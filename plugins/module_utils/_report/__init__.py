@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plans, migrations and pools as text, as a page and as files.
 
-Pure.  May import ``_model``, ``_states`` and ``_engine``.
+``text`` has the lines of modules and roles, ``view`` what the page shows, ``html`` the page,
+``files`` the files of a report.  Pure.  May import ``_model``, ``_states`` and ``_engine``.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from ansible_collections.manila.migration.plugins.module_utils._model.kinds impo
     SHARE_SERVER,
 )
 from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
-from ansible_collections.manila.migration.plugins.module_utils._report.html import page
+from ansible_collections.manila.migration.plugins.module_utils._report.html.page import page
 
 VERSION = 1
 """Of the form of a report, see docs/schemas/report.json."""
@@ -29,7 +29,7 @@ _LISTS = ("migrations", "unplaced", "remaining", "differences", "warnings", "exc
 
 
 def complete(result: Mapping[str, Any], plan: Mapping[str, Any], written_at: str) -> dict[str, Any]:
-    """A report: the result of a run, and what only the plan says of its migrations.
+    """Return a report: the result of a run, and what only the plan says of its migrations.
 
     Raises ValueError with a sentence where one of them is not of its form.
     """
@@ -105,7 +105,7 @@ def _whose(given: Mapping[str, Any]) -> str:
 
 
 def exports_for_people(table: str) -> str:
-    """The table of exports with its cells readable, a row a line, as a difference is shown."""
+    """Return the table of exports with its cells readable, a row a line, as a difference is shown."""
     text = io.StringIO()
     shown = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     for row in csv.reader(io.StringIO(table, newline="")):
@@ -126,7 +126,7 @@ def _rate(given: Any) -> float | None:
 
 
 def _with_plan(record: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
-    """A record, with what the plan adds: project, share type, options, the shares of a server.
+    """Return a record with what the plan adds: project, share type, options, the shares of a server.
 
     Each has its exports, if only none: those who move clients look for them everywhere.
     """
@@ -138,7 +138,7 @@ def _with_plan(record: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[st
 
 
 def as_files(report: Mapping[str, Any]) -> dict[str, str]:
-    """The text of every file by its name."""
+    """Return the text of every file by its name."""
     moved = [one for one in client_mounts(report.get("migrations") or []) if one["after"]]
     return {
         JSON: json.dumps(report, indent=4, sort_keys=True) + "\n",
@@ -149,7 +149,7 @@ def as_files(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def mounted(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """What clients mount, each a share: those of share servers come in place of the servers."""
+    """Return what clients mount, each a share: those of share servers come in place of the servers."""
     for one in records:
         served = one.get("shares") or []
         for share in served if one.get("kind") == SHARE_SERVER else [one]:
@@ -165,7 +165,7 @@ def mounted(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def client_mounts(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What clients have mounted and where it is afterwards, as the role client_mounts takes it."""
+    """Return what clients have mounted and where it is afterwards, as the role client_mounts takes it."""
     return [
         {name: one[name] for name in ("id", "name", "before", "after")}
         for one in mounted(records)
@@ -185,7 +185,7 @@ def exports_csv(report: Mapping[str, Any]) -> str:
 
 
 def _harmless(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe goes before what looks like one."""
+    """Return a cell that no spreadsheet takes for a formula: an apostrophe goes before one."""
     text = "" if value is None else str(value)
     begin = text.lstrip()[:1] or None
     return f"'{text}" if begin in _FORMULA or text[:1] in _SPACES else text

@@ -56,7 +56,7 @@ class Progress:
         """When this run first looked, and the GiB that were copied by then."""
 
     def line(self, plan: Sequence[Migration], memory: Memory, now: float) -> str:
-        """What is done, running and waiting, in GiB too, how fast it goes and how long it takes.
+        """Return what is done, running and waiting, in GiB too, how fast it goes and how long it takes.
 
         ``now`` is in seconds since the epoch.
         """
@@ -84,7 +84,7 @@ class Progress:
         return f"{', '.join(parts) or 'nothing done'} of {len(plan)}; {self._copied(tracks, now)}"
 
     def table(self, plan: Sequence[Migration], memory: Memory) -> list[str]:
-        """What works now, each with its percent and since when."""
+        """Return what works now, each with its percent and since when."""
         tracks = [(one, memory.track(one)) for one in plan]
         return migration_lines(
             [as_record(one, track) for one, track in tracks if not track.settled and _works(track)]
@@ -166,7 +166,7 @@ def _why(record: Mapping[str, Any]) -> str:
 
 
 def open_lines(records: Sequence[Mapping[str, Any]], rows: int = 20) -> list[str]:
-    """The same of what is not where it shall be, failures first; of the others only how many."""
+    """Return the same of what is not at its destination, failures first; of the others the number."""
     failed = [one for one in records if one["error"]]
     waiting = [one for one in records if one["waiting_for"] and not one["error"]]
     done = Counter(one["phase"] for one in records if not (one["error"] or one["waiting_for"]))
@@ -178,7 +178,7 @@ def open_lines(records: Sequence[Mapping[str, Any]], rows: int = 20) -> list[str
 
 
 def plan_lines(plan: Mapping[str, Any], rows: int = 200) -> list[str]:
-    """A plan as text: moves, what can't move and why, warnings, pools before and after.
+    """Return a plan as text: moves, what can't move and why, warnings, pools before and after.
 
     Of more than ``rows`` migrations the others are only counted: the JSON has them all.
     """
@@ -219,7 +219,7 @@ def plan_lines(plan: Mapping[str, Any], rows: int = 200) -> list[str]:
 
 
 def _pool_lines(plan: Mapping[str, Any]) -> list[str]:
-    """The pools before and after.  Where the pools are what it is about, those that stay, too."""
+    """Return the pools before and after.  Where the pools are what it is about, those that stay, too."""
     pools = [
         one
         for one in plan["pools"]
@@ -243,7 +243,7 @@ def _pool_lines(plan: Mapping[str, Any]) -> list[str]:
 
 
 def _headline(plan: Mapping[str, Any]) -> str:
-    """What it is for, what it costs, and what it brings."""
+    """Return the objective of a plan, its costs and its effect."""
     place = plan["source"] or ", ".join(plan["destinations"]) or "everything"
     if plan["source"] and plan["destinations"] and plan["objective"] in CHOOSING:
         place = ", ".join((plan["source"], *plan["destinations"]))
@@ -296,7 +296,7 @@ def _names(names: Sequence[str], most: int) -> str:
 
 
 def _bar(percent: float | None) -> str:
-    """A fill for people, twenty characters and the figure."""
+    """Return a bar of twenty characters and the figure."""
     if percent is None:
         return "not known"
     full = max(0, min(20, round(percent / 5)))
@@ -306,7 +306,7 @@ def _bar(percent: float | None) -> str:
 def pool_lines(
     pools: Sequence[Mapping[str, Any]], services: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """A line for each pool: how full it is, what fits, why nothing goes there; then the services."""
+    """Return a line for each pool: how full it is, what fits, why nothing goes there; then the services."""
     lines = _table(
         [
             (
@@ -340,7 +340,7 @@ def _room(pool: Mapping[str, Any]) -> str:
 
 
 def gib(value: Any) -> str:
-    """A number of GiB, or what a driver says instead."""
+    """Return a number of GiB, or what a driver says instead."""
     return f"{value:g}" if isinstance(value, (int, float)) else str(value or "?")
 
 
@@ -359,14 +359,14 @@ def _total(migrations: Sequence[Mapping[str, Any]]) -> str:
 
 
 def called(entry: Mapping[str, Any]) -> str:
-    """What people call it: share servers have no names."""
+    """Return what people call it: share servers have no names."""
     if entry["kind"] == SHARE_SERVER:
         return f"share server {entry['id']}"
     return str(entry["name"] or entry["id"])
 
 
 def _short_name(entry: Mapping[str, Any]) -> str:
-    """The same for a column of a table."""
+    """Return the same for a column of a table."""
     return shortened(readable(called(entry)))
 
 

@@ -1,16 +1,21 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the report shows: states, verdict, next steps and bars, without a form."""
+"""What the report shows: states, verdict, next steps, bars and their words, without any HTML.  Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
+from ansible_collections.manila.migration.plugins.module_utils._model.kinds import (
+    SHARE_REPLICA,
+    SHARE_SERVER,
+)
 from ansible_collections.manila.migration.plugins.module_utils._model.moments import epoch
 from ansible_collections.manila.migration.plugins.module_utils._model.wording import many
+from ansible_collections.manila.migration.plugins.module_utils._report.text import called, duration
 from ansible_collections.manila.migration.plugins.module_utils._states.tables import (
     CANCELLED,
     CANCELLING,
@@ -69,7 +74,7 @@ FORESEEN = ("plan", "status")
 
 
 def state_of(record: Entry) -> str:
-    """A key of LOOKS."""
+    """Return the state of a record, a key of LOOKS."""
     if record.get("error"):
         return "failed"
     return _STATES.get(str(record.get("phase")), "waiting")
@@ -99,8 +104,8 @@ def when(text: Any) -> float | None:
 
 
 def moments_of(report: Entry) -> list[float]:
-    """All times of migrations that are known; now is one of them, while something runs."""
-    migrations = join_names(report, "migrations")
+    """Return all known times of migrations, now too while something runs."""
+    migrations = list_entries(report, "migrations")
     known = [one for record in migrations for one in Moments.of(record).known()]
     now = when(report.get("written_at"))
     if now is not None and any(state_of(one) == "running" for one in migrations):
@@ -113,7 +118,7 @@ def clock(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
 
 
 def title_of(report: Entry) -> str:
-    """What the report is about, in a few words."""
+    """Return what the report is about, in a few words."""
     objective = str(report.get("objective") or "evacuate")
     source = report.get("source")
     if objective == "evacuate":
@@ -125,13 +130,13 @@ VERDICTS = {"good": "✓", "open": "◐", "bad": "✕"}
 
 
 def verdict(report: Entry) -> tuple[str, str]:
-    """How it stands in one sentence, and whether that is ``good``, ``open`` or ``bad``."""
+    """Return how the run stands in one sentence, and whether that is ``good``, ``open`` or ``bad``."""
     counts, phase = tally(report), report.get("phase")
     total = sum(counts.values())
     bad = [
         f"{counts['failed']} failed" if counts["failed"] else "",
-        f"{len(join_names(report, 'unplaced'))} can't move"
-        if join_names(report, "unplaced")
+        f"{len(list_entries(report, 'unplaced'))} can't move"
+        if list_entries(report, "unplaced")
         else "",
     ]
     troubles = " and ".join(filter(None, bad))
@@ -168,22 +173,22 @@ def _enumerate(parts: Iterable[str]) -> str:
 
 
 def tally(report: Entry) -> dict[str, int]:
-    """How many migrations are in which state."""
+    """Count the migrations in each state."""
     counts = dict.fromkeys(LOOKS, 0)
-    for one in join_names(report, "migrations"):
+    for one in list_entries(report, "migrations"):
         counts[state_of(one)] += 1
     return counts
 
 
 def next_steps(report: Entry) -> list[str]:
-    """What the reader has to do now, most urgent first."""
+    """Return what the reader has to do now, most urgent first."""
     phase, counts, steps = report.get("phase"), tally(report), []
     if counts["failed"]:
         steps.append(
             "Look at what failed, below. When the cause is gone, run the same phase again: it goes on where things "
             "are. The module migration_repair says what is wrong with a migration that came to a halt."
         )
-    if join_names(report, "unplaced"):
+    if list_entries(report, "unplaced"):
         steps.append(
             "Decide on what can't move: take the reasons away, or exclude it by name (evacuate_exclude)."
         )
@@ -219,7 +224,7 @@ class Bar(NamedTuple):
 
 
 def bars_of(record: Entry, now: float | None) -> list[Bar]:
-    """What is known of a migration's way, in order.  ``now`` ends what is not over; None: unknown.
+    """Return the bars of a migration, in order.  ``now`` ends what is not over; None: unknown.
 
     ``copy``, ``wait`` (for the cutover), ``cutover`` (clients are disconnected), and ``late``
     where a cutover is somewhere in it, but nobody knows since when.
@@ -297,5 +302,78 @@ _STEPS = (
 )  # fmt: skip
 
 
-def join_names(entry: Mapping[str, Any], key: str) -> list[Any]:
+def list_entries(entry: Mapping[str, Any], key: str) -> list[Any]:
+    """Return the list under ``key``, empty where there is none."""
     return entry.get(key) or []
+
+
+def count_kinds(migrations: Sequence[Entry], shares: int) -> str:
+    """Return how many ``shares``, share servers and replicas the migrations move, in words."""
+    servers = sum(one.get("kind") == SHARE_SERVER for one in migrations)
+    replicas = sum(one.get("kind") == SHARE_REPLICA for one in migrations)
+    parts = [many(shares, "share")]
+    parts += [f"{many(servers, 'share server')}"] if servers else []
+    parts += [f"{many(replicas, 'replica')}"] if replicas else []
+    return ", ".join(parts)
+
+
+def count_warnings(report: Entry) -> list[dict[str, Any]]:
+    """Return the warnings of single migrations, each once, with the number of its migrations."""
+    counts: dict[tuple[str, str], int] = {}
+    for one in list_entries(report, "migrations"):
+        for warning in list_entries(one, "warnings"):
+            key = (str(warning.get("code", "")), str(warning.get("message", "")))
+            counts[key] = counts.get(key, 0) + 1
+    return [
+        {"code": code, "message": f"{many(count, 'migration')}: {message}"}
+        for (code, message), count in counts.items()
+    ]
+
+
+def format_name(entry: Entry) -> str:
+    """Return the label of an entry, or else its kind, name and ID."""
+    return str(entry.get("label") or called({"kind": "", "name": "", "id": "?", **entry}))
+
+
+def format_size(entry: Entry) -> str:
+    """Return ``12,400 GiB``, empty where the size is not known."""
+    size = entry.get("size_gb")
+    return f"{format_amount(size)} GiB" if isinstance(size, (int, float)) else ""
+
+
+def format_amount(value: float) -> str:
+    """Return a number with separators: ``12,400``; below 10 with its decimals."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
+
+
+def number_or_zero(value: Any) -> float:
+    """Return a number as it is, 0 for anything else."""
+    return value if isinstance(value, (int, float)) else 0
+
+
+def format_state(record: Entry) -> str:
+    """Return the state in a word or two, with the percentage while it copies."""
+    state, phase, progress = state_of(record), str(record.get("phase")), record.get("progress")
+    if state != "running":
+        return LOOKS[state].word
+    return VERBS.get(phase, phase) + (
+        f" {progress} %" if phase == COPYING and progress is not None else ""
+    )
+
+
+def format_span(begin: float, end: float) -> str:
+    """Return ``2026-11-22 10:00:05 to 10:12:00 UTC (12 min)``."""
+    form = "%H:%M:%S" if clock(begin)[:10] == clock(end)[:10] else "%Y-%m-%d %H:%M:%S"
+    return (
+        f"{clock(begin, '%Y-%m-%d %H:%M:%S')} to {clock(end, form)} UTC ({duration(end - begin)})"
+    )
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration in words, empty for less than 0."""
+    return "" if seconds < 0 else duration(seconds)
+
+
+def seconds_between(begin: float | None, end: float | None) -> float:
+    """Return the seconds between two moments, -1 where one is not known: these sort first or last."""
+    return -1 if begin is None or end is None else max(0.0, end - begin)

@@ -11,7 +11,7 @@ from html import unescape
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils._report.files import complete
-from ansible_collections.manila.migration.plugins.module_utils._report.html import page
+from ansible_collections.manila.migration.plugins.module_utils._report.html.page import page
 from ansible_collections.manila.migration.plugins.module_utils._report.view import (
     Axis,
     Bar,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
-from ansible_collections.manila.migration.plugins.module_utils._report.markup import (
+from ansible_collections.manila.migration.plugins.module_utils._report.html.markup import (
     LINE_BREAK,
     document,
     tag,

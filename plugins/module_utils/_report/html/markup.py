@@ -27,7 +27,7 @@ LINE_BREAK = Markup("\n")
 
 
 def tag(element: str, /, *children: Child, **attributes: str | int | bool | None) -> Markup:
-    """An element.  Text in it and its attributes is escaped; None is left out.
+    """Return an element.  Text in it and its attributes is escaped; None is left out.
 
     ``class_`` is the attribute ``class``, ``aria_label`` is ``aria-label``; True is one without a value.
     """
@@ -45,14 +45,17 @@ def tag(element: str, /, *children: Child, **attributes: str | int | bool | None
 
 
 def verbatim(name: str, text: str) -> Markup:
-    """An element of a script or a style sheet of our own, which HTML takes as it is up to its end tag."""
+    """Return an element of a script or a style sheet of our own, which HTML takes as it is.
+
+    Raises ValueError where the text has an end tag or begins a comment.
+    """
     if "</" in text or "<!--" in text:
         raise ValueError(f"the text of <{name}> would end it")
     return Markup(f"<{name}>{text}</{name}>")
 
 
 def document(*children: Child) -> str:
-    """A whole page in English."""
+    """Return a whole page in English."""
     return f"<!DOCTYPE html>\n{tag('html', *children, lang='en')}\n"
 
 
