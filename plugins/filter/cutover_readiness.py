@@ -12,9 +12,9 @@ version_added: 1.1.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Says of what a rehearsal of a cutover has returned (the module M(manila.migration.evacuation) in check mode, with
-    RV(manila.migration.evacuation#module:migrations)) whether all of it can be cut over, or what hinders that.
-  - What is being cut over, or is cut over, hinders nothing.
+  - Takes the result of a cutover in check mode (the module M(manila.migration.evacuation), with
+    RV(manila.migration.evacuation#module:migrations)). Returns whether all of it can be cut over, or what hinders that.
+  - A migration that is being cut over, or is cut over, hinders nothing.
 positional: _input, waited
 options:
   _input:
@@ -46,16 +46,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What was found.
+  description: The state, and why.
   type: dict
   contains:
     state:
       description:
         - V(ready) if nothing hinders it; V(waiting) if something does that may pass by itself; V(hindered) if something does that
-          nothing but somebody's doing ends.
+          only an operator's action ends.
       type: str
     obstacles:
-      description: What hinders it, each in a sentence. Empty if the rehearsal itself has failed, which says why.
+      description: What hinders it, each in a sentence. Empty if the module itself has failed, which has a message.
       type: list
       elements: str
 """
@@ -69,12 +69,14 @@ ON_THE_WAY = frozenset({"completing", "completed"})
 """Phases of what is not waited for."""
 
 CAN_BEGIN = frozenset({"operator", "slot"})
-"""What a cutover that can begin waits for: that somebody begins it, and its turn."""
+"""What a cutover that can begin waits for: an operator, and a free slot."""
 
 PATIENCE_SECONDS = 600.0
-"""As ``Limits.patience`` of the engine.  Each look is a process of its own, which can't know for how
-long something has been unclear: so this is of the whole wait, and what gets unclear later than that
-gives up at once.  Waiting without an end for what is stuck would keep every other group waiting."""
+"""As ``Limits.patience`` of the engine, but for the whole wait.
+
+Each poll is a process of its own, which can't know for how long a state has been unclear.  A state
+that becomes unclear later than this ends the wait at once.  A wait without an end for a migration
+that is stuck would keep every other group waiting."""
 
 
 def cutover_readiness(result: Any, waited: float = 0.0) -> dict[str, Any]:

@@ -27,13 +27,13 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Plan
+- name: Plan the evacuation
   manila.migration.evacuation_plan:
     cloud: production
     source: stor1@array7
   register: planned
 
-- name: Show what the plan alone comes to
+- name: Show the outcome of the plan alone
   ansible.builtin.debug:
     msg: "{{ {'phase': 'plan', 'source': 'stor1@array7', 'objective': 'evacuate', 'planned': planned} | manila.migration.evacuation_outcome }}"
 """

@@ -20,8 +20,8 @@ description:
   - A share is ready for its cutover only if every mount of it on the client is accounted for, in every mount namespace. What can't be
     identified, reached or moved is left, with a code, and so the share is not ready unless the operator accepts it by name.
   - Mounts that another program manages are named with that program and not moved, as it would mount the old export again.
-  - What was done is read from C(/proc/self/mountinfo), not believed. C(/etc/fstab) is kept in step; its comments and other
-    lines stay as they are.
+  - The result is read from C(/proc/self/mountinfo) afterwards. Lines of C(/etc/fstab) get the new exports; comments and
+    other lines stay as they are.
   - A mount that is held by processes stays, and they are named. A share is unmounted from a client wholly or not at all, less what is
     accepted.
   - What was unmounted is written down on the client first, so that a run that was killed can be repeated.
@@ -54,11 +54,11 @@ options:
         default: []
   state:
     description:
-      - V(found) only tells what is mounted, and what would be left.
-      - V(unmounted) takes the mounts of O(exports[].before) away, and writes down what they were.
+      - V(found) only returns what is mounted, and what would be left.
+      - V(unmounted) unmounts O(exports[].before), and writes down what was mounted.
       - V(mounted) mounts O(exports[].after) where something was unmounted, or is still mounted of O(exports[].before), and changes fstab.
         It fails where the old export is still mounted in another mount namespace, or by another program, after it has moved the rest.
-      - V(restored) mounts again what V(unmounted) took away, as it was, and changes fstab back.
+      - V(restored) mounts again what V(unmounted) unmounted, as it was, and changes fstab back.
     type: str
     choices: [found, unmounted, mounted, restored]
     default: found
@@ -96,7 +96,7 @@ options:
   force:
     description:
       - Whether to detach mounts that are busy, or whose server doesn't answer (C(umount --lazy)). Processes that hold them are not ended,
-        and go on using the old export. They are named in a warning. Mounts in other namespaces, and those that other programs manage,
+        and still use the old export. They are named in a warning. Mounts in other namespaces, and those that other programs manage,
         stay nevertheless.
     type: bool
     default: false
@@ -105,7 +105,7 @@ options:
     type: int
     default: 60
   fstab:
-    description: The file to keep in step.
+    description: The file whose lines get the new exports.
     type: path
     default: /etc/fstab
   record:
@@ -123,8 +123,8 @@ notes:
   - Needs root. Without it O(state=found) works, but no share is ready, as other mount namespaces can't be read.
   - Needs Linux with C(mount) and C(umount) of util-linux, C(timeout) of coreutils, and what mounts the protocol.
   - Mounts by autofs, by an automount unit of systemd, by kubelet, container engines, Nova and Cinder are named, not moved.
-  - Mount namespaces are looked for in the threads of all processes, in their open files, and among mounts of nsfs. To look into one that
-    has no process, a child of the module enters it; nothing that lies in it is run.
+  - Mount namespaces are searched for in the threads of all processes, in their open files, and among mounts of nsfs. To read one that
+    has no process, a child of the module enters it; no program in it is run.
 extends_documentation_fragment:
   - manila.migration.attributes.standalone
 seealso:
@@ -239,7 +239,7 @@ left:
       description: What is mounted. Empty with V(unreadable).
       type: str
     target:
-      description: Where it is mounted, in the namespace in question. With V(unreadable), the file that can't be looked into.
+      description: Where it is mounted, in the namespace in question. With V(unreadable), the file that can't be read.
       type: str
     code:
       description:
@@ -270,7 +270,7 @@ ready:
   returned: always
 similar:
   description:
-    - Mounts with the path of an export, of a server that is none of the export's. They are not touched, and they are in RV(left), too,
+    - Mounts with the path of an export, from a server that the export is not known by. They are not touched, and they are in RV(left), too,
       with the code V(unidentified).
   type: list
   elements: dict

@@ -34,16 +34,16 @@ version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Checks the options of the Data Service, and those of back ends that it depends on, for everything that Manila would
-    only find out in the middle of a copy. All mistakes are told at once, and nothing is written then.
-  - Writes them into one file, each in the group where it is read. Whatever else is in the file stays, comments too, and
+  - Checks the options of the Data Service, and those of back ends that it depends on, for everything that Manila
+    finds out only in the middle of a copy. All mistakes are reported at once, and nothing is written then.
+  - Writes them into one file, each in the group where it is read. Everything else in the file stays, comments too, and
     so do its mode and owner.
   - Runs where the file is, and needs neither a cloud nor Manila there. It restarts nothing; see the role
     P(manila.migration.data_service#role) for that.
 options:
   path:
     description:
-      - The file. Without it, everything is checked and nothing is written; RV(options) tells what would be.
+      - The file. Without it, everything is checked and nothing is written; RV(options) shows what would be.
     type: path
   format:
     description:
@@ -65,7 +65,7 @@ options:
     choices: [manila-data, manila-share]
     default: [manila-data, manila-share]
   protocols:
-    description: The protocols of shares that shall be copied. For each, the access that it needs must be configured.
+    description: The protocols of the shares to copy. For each, the access that it needs must be configured.
     type: list
     elements: str
     choices: [NFS, CIFS, GLUSTERFS, HDFS, CEPHFS, MAPRFS, LUSTRE, WEKAFS]
@@ -176,7 +176,7 @@ options:
   returned: when nothing is wrong
   sample: {"DEFAULT": {"data_node_access_ips": "192.0.2.10"}}
 differs:
-  description: Whether options of the file are not what they shall be, or were not; RV(ignore:changed) may be about its mode alone.
+  description: Whether options of the file differ from the given ones, or did before; RV(ignore:changed) may be about its mode alone.
   type: bool
   returned: when nothing is wrong
 problems:
@@ -300,7 +300,7 @@ class DataServiceConfig:
             return file.read()
 
     def _wrong_file(self, text: str) -> list[str]:
-        """What is wrong with the file that shall be changed."""
+        """List what is wrong with the file to change."""
         params = self.module.params
         found = []
         if self.ini:
@@ -309,7 +309,7 @@ class DataServiceConfig:
             if SHARE_MANAGER in params["services"] and not params["create"]:
                 known = ", ".join(one for one in there if one != "DEFAULT") or "none"
                 found += [
-                    f"backends[{name}]: {self.path} has no such section, only: {known}; name the back "
+                    f"backends[{name}]: {self.path} has no such section, only: {known}. Name the back "
                     "ends of this node."
                     for name in self.backends
                     if name not in there

@@ -13,13 +13,13 @@ version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Manila's Data Service lets itself into the shares that it copies. If it dies in the middle of that, its access
-    rule stays. This module finds such rules of all projects, and takes them away on request.
-  - Looked at are shares at rest that were migrated once. What migrates now is left alone, its rule is still needed.
+  - Manila's Data Service gives itself an access rule for the shares that it copies. If it dies during the copy, the
+    rule stays. This module finds such rules of all projects, and removes them on request.
+  - It checks shares that were migrated once and do not migrate now. Shares that migrate are skipped, as their rule is still needed.
 options:
   access_to:
     description:
-      - What the rules let in, the values of C(data_node_access_ips), C(data_node_access_cert) and C(data_node_access_admin_user).
+      - To whom the rules give access, the values of C(data_node_access_ips), C(data_node_access_cert) and C(data_node_access_admin_user).
       - Clients must not have rules for the same. Manila itself deletes these at each host-assisted migration.
     type: list
     elements: str
@@ -74,7 +74,7 @@ rules:
       description: The type, such as V(ip).
       type: str
     access_to:
-      description: What it lets in.
+      description: To whom it gives access.
       type: str
 status_code:
   description: HTTP status of the answer that was the reason of a failure.
@@ -87,7 +87,7 @@ from ansible_collections.manila.migration.plugins.module_utils._module.base impo
 
 
 class DataServiceRulesModule(MigrationModule):
-    """Reads the rules of shares at rest, and denies those of the Data Service."""
+    """Read the rules of shares that do not migrate, and deny those of the Data Service."""
 
     argument_spec = {
         "access_to": {"type": "list", "elements": "str", "required": True},
@@ -96,10 +96,12 @@ class DataServiceRulesModule(MigrationModule):
     module_kwargs = {"supports_check_mode": True}
 
     def run(self) -> None:
-        """Find, tell, and perhaps remove."""
+        """Find the rules, return them, and remove them if asked."""
         access_to = set(filter(None, self.params["access_to"]))
         if not access_to:
-            self.refuse("access_to: name what the rules let in, such as the address of the node.")
+            self.refuse(
+                "access_to must not be empty: name to whom the rules give access, such as the address of the node."
+            )
         cloud = self.open_cloud()
         found = [
             (share.id, rule)

@@ -15,12 +15,12 @@ author:
 description:
   - Brings every migration of a plan to O(state), never more than O(max_parallel) at a time, and stops
     beginning new ones after O(max_failures).
-  - All state is in Manila. A run that was killed is simply started again; migrations of the plan that
-    already run, whoever started them, are taken over.
+  - All state is in Manila. After a run was killed, start it again. It takes over migrations of the plan
+    that already run, also those of another operator.
   - While it runs it prints a line a poll; in a job runner's output too.
   - Where a source is cordoned as the role C(evacuate) does it, the run writes into the reason of the
-    cordon that it is at work. A second run then says so and sends nothing. One that was killed is noticed at once on the
-    same host, elsewhere after two and a half times of what the reason says.
+    cordon that it is active. A second run then fails with that message and sends nothing. It notices on the same host at once
+    that the first run was killed, elsewhere after two and a half times the interval in the reason.
 options:
   plan:
     description:
@@ -30,7 +30,7 @@ options:
     required: true
   state:
     description:
-      - V(copied) brings everything to the end of the first phase; clients go on.
+      - V(copied) copies everything; clients keep working.
       - V(completed) also cuts over what is copied, each share as soon as it is its turn.
       - V(cancelled) ends what runs; the shares stay at their source.
     type: str
@@ -38,23 +38,23 @@ options:
     default: copied
   start_new:
     description:
-      - Whether migrations that nobody has started may be started. With V(false), O(state=completed) cuts
-        over what is copied or being copied, and leaves the rest alone.
+      - Whether migrations that are not started yet may be started. With V(false), O(state=completed) cuts
+        over what is copied or being copied, and skips the others.
     type: bool
     default: true
   max_parallel:
     description:
-      - How many migrations may be at work in the cloud at the same time, those of others included.
-        A share that is copied and waits for its cutover is not at work.
+      - How many migrations may be active in the cloud at the same time, those of other operators included.
+        A share that is copied and waits for its cutover is not active.
     type: int
     default: 5
   max_parallel_per_pool:
-    description: How many may be at work in one pool at the same time, coming or going.
+    description: How many may be active in one pool at the same time, as source or destination.
     type: int
     default: 2
   max_failures:
     description:
-      - After so many failures nothing new is begun, neither a copy nor a cutover. What runs is brought to a rest.
+      - After so many failures neither a copy nor a cutover starts. What runs completes its copy phase.
     type: int
     default: 1
   cutover_window:
@@ -81,8 +81,8 @@ options:
         default: 60
   copy_timeout:
     description:
-      - Seconds after which a copy that still goes on counts as failed and is left alone, 0 for never.
-      - Of a copy that was met on its way, from then on.
+      - Seconds after which a copy that still runs counts as failed and is skipped, 0 for never.
+      - For a copy that was already running, from the first poll on.
     type: int
     default: 0
   cutover_timeout:
@@ -92,7 +92,7 @@ options:
   with_exports:
     description:
       - Whether to look up what clients mount of everything that is copied and waits for its cutover. Costs some requests a
-        share. What is cut over always tells.
+        share. Records of what is cut over always have it.
     type: bool
     default: false
   progress_file:
@@ -183,7 +183,7 @@ text:
   elements: str
   returned: unless an argument was wrong
 brief:
-  description: The same, with a line only for what failed or waits, and how many are where they shall be.
+  description: The same, with a line only for what failed or waits, and how many have reached O(state).
   type: list
   elements: str
   returned: unless an argument was wrong
@@ -269,7 +269,7 @@ class EvacuationModule(MigrationModule):
     _progress = Progress()
 
     def run(self) -> None:
-        """Check the arguments, drive the plan, and tell how it ended."""
+        """Check the arguments, drive the plan, and return the result."""
         limits, plan = self._limits(), []
         try:
             plan = to_migrations(self.params["plan"])
@@ -306,8 +306,8 @@ class EvacuationModule(MigrationModule):
             self._note(runner)
         if abandoned:
             self.refuse(
-                "The process that watched this evacuation is gone, so it stops here. What runs in "
-                "Manila goes on; run it again to take it up."
+                "The process that watched this evacuation is gone, so it stops here. Migrations that run "
+                "in Manila continue. Run it again to take them over."
             )
         if not self.check_mode:
             self._judge(runner)
@@ -315,17 +315,19 @@ class EvacuationModule(MigrationModule):
     def _limits(self) -> Limits:
         for name in ("max_parallel", "max_parallel_per_pool", "max_failures"):
             if self.params[name] < 1:
-                self.refuse(f"{name}: it must be at least 1, not {self.params[name]}.")
+                self.refuse(f"{name} must be at least 1, got: {self.params[name]}.")
         if self.params["poll_interval"] <= 0:
-            self.refuse("poll_interval: it must be more than 0 seconds.")
+            self.refuse(
+                f"poll_interval must be more than 0 seconds, got: {self.params['poll_interval']:g}."
+            )
         for name in ("copy_timeout", "cutover_timeout"):
             if self.params[name] < 0:
-                self.refuse(f"{name}: it can't be less than 0 seconds.")
+                self.refuse(f"{name} must be 0 or more seconds, got: {self.params[name]}.")
         window, expected = None, 0
         if self.params["cutover_window"]:
             expected = self.params["cutover_window"]["cutover_seconds"]
             if expected < 0:
-                self.refuse("cutover_window: cutover_seconds can't be less than 0.")
+                self.refuse(f"cutover_window.cutover_seconds must be 0 or more, got: {expected}.")
             try:
                 window = CutoverWindow.parse(self.params["cutover_window"])
             except ValueError as error:
@@ -402,11 +404,11 @@ class EvacuationModule(MigrationModule):
         waits: dict[str, int] = {}
         for one in open_ends:
             reason = runner.track(one).waiting_for
-            message = reason.message if reason else "it was not looked at yet"
+            message = reason.message if reason else "not read yet"
             waits[message] = waits.get(message, 0) + 1
         text = "; ".join(f"{count} x {message}" for message, count in list(waits.items())[:3])
         when = f"After {self.params['timeout']} s " if runner.timed_out else ""
-        return f"{when}{len(open_ends)} without a result ({text}). Run it again to go on."
+        return f"{when}{len(open_ends)} without a result ({text}). Run it again to continue."
 
 
 def _abandoned(lease: str) -> bool:

@@ -14,16 +14,16 @@ author:
   - manila.migration contributors (@manila-migration)
 description:
   - Reads the cloud and returns which share goes to which pool, which share server to which back end, and
-    why one can go nowhere. Changes nothing.
+    why some can't move. Changes nothing.
   - By default it empties a back end or a pool. Other objectives move what is needed for something else.
-  - Counts capacity as Manila's scheduler does, and beside it what the scheduler forgets, the shares
-    that are placed but not there yet.
-  - Of each share server that could move it asks Manila, and with it the drivers, whether it can.
+  - Counts capacity as Manila's scheduler does, and also the shares that are placed but not there yet, which
+    the scheduler does not count.
+  - For each share server that could move, it asks Manila, and through it the drivers, whether it can.
   - Migrations that already run away from the source are part of the plan, with the destination they have.
 options:
   source:
     description:
-      - What to take from, V(host@backend) with all its pools or one pool V(host@backend#pool).
+      - What to empty, V(host@backend) with all its pools or one pool V(host@backend#pool).
       - Needed with O(objective=evacuate). With O(objective=relocate), without it from everywhere outside the zone.
     type: str
   destinations:
@@ -133,7 +133,7 @@ options:
     type: str
     default: ""
   groups:
-    description: The same for shares that are listed, whatever O(group_by) says of them.
+    description: The same for shares that are listed. They override O(group_by).
     type: list
     elements: dict
     default: []
@@ -155,7 +155,7 @@ options:
     type: str
     default: largest
   rate:
-    description: MiB that one migration copies in a second, as measured or expected. Without it no time is told.
+    description: MiB that one migration copies in a second, as measured or expected. Without it the plan has no duration.
     type: float
   max_parallel:
     description: How many migrations are meant to run at the same time. Only RV(plan.summary) is affected.
@@ -167,8 +167,8 @@ options:
     default: 2
   baseline:
     description:
-      - A plan that was agreed upon earlier. What nobody has begun to move goes where it says, and what
-        is different in the cloud by now is named in RV(plan.differences).
+      - An earlier plan that was approved. Everything that does not migrate yet goes where it says. RV(plan.differences) has what
+        has changed in the cloud since then.
       - With O(objective=rebalance) and O(objective=consolidate), what it moves is moved, and nothing else.
     type: dict
 requirements:
@@ -272,8 +272,8 @@ plan:
     unplaced:
       description:
         - What can't move, each with C(kind), C(id), C(name), all its C(reasons), and C(migrating).
-        - C(migrating) says of everything in the plan, also in RV(plan.migrations) and RV(plan.excluded), whether it migrates, whoever
-          started that. It is V(false) only where the state that was read rules that out.
+        - C(migrating) is whether it migrates, also if another operator started that. Entries of RV(plan.migrations) and
+          RV(plan.excluded) have it, too. It is V(false) only where the state that was read rules that out.
       type: list
       elements: dict
     excluded:
@@ -412,11 +412,11 @@ class EvacuationPlanModule(MigrationModule):
         source = self.params["source"] or ""
         if source and not (is_backend(source) or is_pool(source)):
             self.refuse(
-                f"source: {source!r} is no place; write it as host@backend or host@backend#pool."
+                f'source must have the form host@backend or host@backend#pool, got: "{source}".'
             )
         rate = self.params["rate"] or 0.0
         if not 0 <= rate < math.inf:
-            self.refuse(f"rate: {rate:g} is no number of MiB a second.")
+            self.refuse(f"rate must be 0 or more MiB per second, got: {rate:g}.")
         try:
             agreed = self._agreed()
         except ValueError as error:

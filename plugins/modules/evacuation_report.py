@@ -15,8 +15,8 @@ author:
 description:
   - Writes four files into a folder. C(report.html) is for people, one page that needs no network. C(report.json) holds the same
     for programs. C(exports.csv) is a table of old and new exports. C(client_mounts.json) holds the variable C(client_mounts_exports).
-  - It speaks to no cloud. The role C(evacuate) uses it; where the files shall lie on the controller, delegate it to C(localhost).
-  - A folder that is missing is made, for its owner alone. Files are replaced as a whole and keep their permissions; the umask
+  - It needs no cloud. The role C(evacuate) uses it; for files on the controller, delegate it to C(localhost).
+  - It creates a missing folder, for its owner alone. Files are replaced as a whole and keep their permissions; the umask
     decides on new ones.
 options:
   result:

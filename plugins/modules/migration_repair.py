@@ -2,23 +2,23 @@
 # Copyright (c) 2026, manila.migration contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Say what is wrong with a migration, and mend it by the documented procedure."""
+"""Diagnose a migration, and repair it by the documented procedure."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_repair
-short_description: Diagnose and repair a migration of OpenStack Manila that came to a halt
+short_description: Diagnose and repair a migration of OpenStack Manila that is stuck
 version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Looks at everything that the migration of a share or share server is concerned with, says what is wrong, and lists
-    all resources with their states and the steps that mend it.
-  - With O(state=repaired) it takes these steps, but only where they can't lose anything. Which of two copies is
-    good it never guesses; somebody who has looked at the storage may say so with O(good_copy).
-  - Manila keeps no time of some states, and shows no message that waits for a service. Where that matters the module looks
-    on, until the services concerned have given a new sign of life and nothing has changed, up to a minute to diagnose.
+  - Reads everything that the migration of a share or share server concerns, and says what is wrong. Lists
+    all resources with their states and the steps of the repair.
+  - With O(state=repaired) it takes these steps, but only where they can't lose anything. It never guesses which
+    of two copies is good. After a look at the storage, name it with O(good_copy).
+  - Manila keeps no time of some states, and shows no message that waits for a service. Where that matters the module
+    watches until the services concerned have a new heartbeat and nothing has changed, up to a minute to diagnose.
   - Exactly one of O(share), O(share_server) and O(host) has to be given.
 options:
   share:
@@ -57,20 +57,20 @@ options:
     choices: [driver, host]
   access_to:
     description:
-      - What the access rules of the Data Service let in, the values of C(data_node_access_ips), C(data_node_access_cert) and
-        C(data_node_access_admin_user). Such rules are removed from a share at rest that was migrated once.
+      - To whom the access rules of the Data Service give access, the values of C(data_node_access_ips), C(data_node_access_cert) and
+        C(data_node_access_admin_user). Such rules are removed from a share that was migrated once and does not migrate now.
       - Clients must not have rules for the same. Manila itself deletes these at each host-assisted migration.
     type: list
     elements: str
     default: []
   patience:
-    description: For how many seconds a state that should pass by itself must have lasted before it is called a halt.
+    description: For how many seconds a state that should pass by itself must have lasted before the migration counts as stuck.
     type: int
     default: 600
   driver_timeout:
     description:
-      - After how many seconds at most the drivers in use give up a cancel or a cutover by themselves. Before that a driver may still
-        be at it, so that RV(diagnosis.safe) is V(false).
+      - After how many seconds at most the drivers in use end a cancel or a cutover by themselves. Before that a driver may still
+        be active, so that RV(diagnosis.safe) is V(false).
       - The default is the longest that the drivers of Manila may need by their own defaults. It is NetApp's, for share servers, three
         times C(netapp_server_migration_state_change_timeout). Where these options are set to other values, this should be their sum.
     type: int
@@ -78,7 +78,7 @@ options:
     version_added: 1.1.0
   cancel_again:
     description:
-      - Your word that no driver is at work on the first cancel any more, so that it may be cancelled once more. Only used where
+      - Your word that no driver works on the first cancel any more, so that a second one may be sent. Only used where
         RV(diagnosis.requires) is V(cancel_again).
     type: bool
     default: false
@@ -171,11 +171,11 @@ diagnosis:
     resources:
       description:
         - Everything that is concerned, shares, share servers, share instances, snapshots and access rules, each with C(kind),
-          C(id), C(name) and C(status), what else tells about it, and as C(text) the same in words.
+          C(id), C(name) and C(status), other fields that matter, and as C(text) the same in words.
       type: list
       elements: dict
     procedure:
-      description: The steps that mend it, in words. Empty where nothing is to be done, or no procedure is known.
+      description: The steps of the repair, in words. Empty where nothing is to be done, or no procedure is known.
       type: list
       elements: str
     safe:
@@ -289,7 +289,7 @@ class Subject:
 
 
 class MigrationRepairModule(MigrationModule):
-    """Looks, tells, and mends."""
+    """Diagnose and repair."""
 
     argument_spec = {
         "share": {},
@@ -336,11 +336,15 @@ class MigrationRepairModule(MigrationModule):
         if not any(self.params[name] for name in ("share", "share_server", "host")):
             self.refuse("One of share, share_server and host must not be empty.")
         if self.params["poll_interval"] <= 0:
-            self.refuse("poll_interval: it must be more than 0 seconds.")
+            self.refuse(
+                f"poll_interval must be more than 0 seconds, got: {self.params['poll_interval']:g}."
+            )
         if self.params["patience"] < 0:
-            self.refuse("patience: it can't be less than 0 seconds.")
+            self.refuse(f"patience must be 0 or more seconds, got: {self.params['patience']}.")
         if self.params["driver_timeout"] < 0:
-            self.refuse("driver_timeout: it can't be less than 0 seconds.")
+            self.refuse(
+                f"driver_timeout must be 0 or more seconds, got: {self.params['driver_timeout']}."
+            )
         if self.params["good_copy"] == DESTINATION and self.params["share_server"]:
             self.refuse(
                 "good_copy: of share servers only the source can be chosen; for the destination no "
@@ -351,11 +355,11 @@ class MigrationRepairModule(MigrationModule):
             self.refuse("host: only one share or share server at a time can be repaired.")
         if host and not (is_backend(host) or is_pool(host)):
             self.refuse(
-                f"host: {host!r} is no place; write it as host@backend or host@backend#pool."
+                f'host must have the form host@backend or host@backend#pool, got: "{host}".'
             )
 
     def _may_take(self, found: Diagnosis) -> bool:
-        """Tell whether the steps of a diagnosis may be taken, as far as somebody has said so."""
+        """Return whether the steps of a diagnosis may be taken, with the operator's word where needed."""
         if found.requires is not None:
             return bool(self.params[found.requires])
         return found.safe
@@ -367,7 +371,7 @@ class MigrationRepairModule(MigrationModule):
         return Subject(SHARE_SERVER, self.params["share_server"])
 
     def _diagnose_all(self, cloud: Cloud) -> None:
-        """Diagnose whatever at a place may need it; several are looked at in the same minute."""
+        """Diagnose everything at a host that may need it; several are watched in the same minute."""
         host = self.params["host"]
         shares = suspects(cloud.shares(), cloud.instances(), host)
         servers = suspect_servers(cloud.share_servers(), host)
@@ -437,7 +441,7 @@ class MigrationRepairModule(MigrationModule):
             if time.monotonic() >= deadline:
                 break
             time.sleep(self.params["poll_interval"])
-        self.refuse(f"{subject.label} is still not well ({now.code}): {now.message}")
+        self.refuse(f"{subject.label} is still not repaired ({now.code}): {now.message}")
 
     def _take(self, cloud: Cloud, step: Step, subject: Subject) -> None:
         """Take one step.  Raises Refused, Unknown, StillCopies."""
@@ -504,7 +508,7 @@ class MigrationRepairModule(MigrationModule):
 
 
 def _worth(found: Diagnosis, deadline: float) -> bool:
-    """Whether looking on until a deadline can tell more."""
+    """Return whether watching until a deadline can make the diagnosis clearer."""
     return bool(found.undecided) and time.monotonic() + found.undecided <= deadline
 
 

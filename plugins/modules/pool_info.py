@@ -17,7 +17,7 @@ description:
     migrations bring. Changes nothing.
   - Manila hands out what its scheduler remembers. Drivers report once a minute or more rarely, and the scheduler
     takes their reports up only when it places something. RV(pools[].reported_at) says how old a figure is, as
-    far as the driver tells. Pools of services that are gone or disabled are still listed.
+    far as the driver reports it. Pools of services that are gone or disabled are still listed.
   - What can't be known is V(null), or what the driver says instead of a number.
 options:
   host:
@@ -113,17 +113,17 @@ pools:
       description: The sizes of Manila's shares together, as far as the driver reports it.
       type: float
     thin_provisioning:
-      description: Whether the pool may promise more than it has.
+      description: Whether more may be provisioned in the pool than it has.
       type: bool
     max_over_subscription_ratio:
-      description: How many times its capacity it may promise, as far as the driver reports it.
+      description: How many times its capacity may be provisioned, as far as the driver reports it.
       type: float
     fits_thin_gb:
       description:
-        - The largest share that the scheduler would let in by its size, for a share type that allows thin provisioning.
-        - Migrations on their way are not in it, as the scheduler doesn't count them. M(manila.migration.evacuation_plan) does.
-        - V(null) where anything would be let in as the driver reports no free capacity, and of thin pools where
-          the scheduler fills in what the driver doesn't report.
+        - The largest share that the scheduler would accept by its size, for a share type that allows thin provisioning.
+        - Running migrations are not in it, as the scheduler doesn't count them. M(manila.migration.evacuation_plan) does.
+        - V(null) where any size would be accepted, as the driver reports no free capacity, and for thin pools where
+          the scheduler computes a value that the driver doesn't report.
       type: int
     fits_thick_gb:
       description: The same for a share type that forbids thin provisioning.
@@ -204,17 +204,17 @@ from ansible_collections.manila.migration.plugins.module_utils._report.text impo
 
 
 class PoolInfoModule(MigrationModule):
-    """Reads, and tells."""
+    """Read pools and return their records."""
 
     argument_spec: dict[str, Any] = {"host": {}, "share_type": {}}
     module_kwargs = {"supports_check_mode": True}
 
     def run(self) -> None:
-        """Check the arguments, read, and tell."""
+        """Check the arguments, read, and return the pools."""
         host, name = self.params["host"], self.params["share_type"]
         if host is not None and not (is_backend(host) or is_pool(host)):
             self.refuse(
-                f"host: {host!r} is no place; write it as host@backend or host@backend#pool."
+                f'host must have the form host@backend or host@backend#pool, got: "{host}".'
             )
         cloud = self.open_cloud()
         share_type = cloud.find_share_type(name) if name else None

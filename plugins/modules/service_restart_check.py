@@ -13,20 +13,20 @@ version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Looks at everything that migrates in the cloud, whoever started it, and says whether the restart of a
-    service would break some of it. Can wait until it would not. Changes nothing and restarts nothing.
-  - Manila itself guards nothing. A manila-data that is stopped breaks its copies; one that starts, on any
-    node, declares all copies of the cloud failed; a manila-share that is restarted while it starts or
+  - Reads everything that migrates in the cloud, also what another operator started, and says whether the restart
+    of a service would break a migration. Can wait until it would not. Changes nothing and restarts nothing.
+  - Manila itself prevents none of this. A manila-data that is stopped breaks its copies. One that starts, on any
+    node, declares all copies of the cloud failed. A manila-share that is restarted while it starts or
     cuts over a migration leaves that stuck.
-  - Of a share that a driver cancels Manila shows the same as of one that is copied, or copies. Restart no manila-share right after a cancel,
+  - While a driver cancels, Manila shows the share as copied, or as copying. Restart no manila-share right after a cancel,
     which may take a driver an hour.
-  - It sees what Manila shows at one moment. Restart right afterwards, and let nobody start host-assisted
+  - It sees what Manila shows at one moment. Restart right afterwards, and start no host-assisted
     migrations in between.
 options:
   binary:
     description:
-      - The service. For V(manila-data) the answer is the same for every node, also for one that has none
-        yet and shall get one.
+      - The service. For V(manila-data) the answer is the same for every node, also for one that
+        is about to get its first.
     type: str
     choices: [manila-data, manila-scheduler, manila-share]
     required: true
@@ -145,7 +145,7 @@ from ansible_collections.manila.migration.plugins.module_utils._repair.service_r
 
 
 class ServiceRestartCheckModule(MigrationModule):
-    """Reads, compares with the table of ``restarts``, and perhaps waits."""
+    """Read, compare with the table of forbidden restarts, and wait if asked."""
 
     argument_spec = {
         "binary": {"required": True, "choices": sorted(BINARIES)},
@@ -161,13 +161,15 @@ class ServiceRestartCheckModule(MigrationModule):
         binary, timeout = self.params["binary"], self.params["timeout"]
         host, pause = self.params["host"], self.params["poll_interval"]
         if binary == SHARE_MANAGER and not host:
-            self.refuse("host: say which manila-share, as host@backend or host.")
+            self.refuse(
+                "host is missing: name the manila-share to restart, as host@backend or host."
+            )
         if host and ("#" in host or host.strip("@ ") != host):
-            self.refuse(f"host: {host!r} is no service's; write it as host@backend or host.")
+            self.refuse(f'host must have the form host@backend or host, got: "{host}".')
         if timeout < 0:
-            self.refuse(f"timeout: {timeout} is no number of seconds; write 0 or more.")
+            self.refuse(f"timeout must be 0 or more seconds, got: {timeout}.")
         if pause <= 0:
-            self.refuse(f"poll_interval: {pause:g} is no pause; write seconds above 0.")
+            self.refuse(f"poll_interval must be more than 0 seconds, got: {pause:g}.")
         cloud = self.open_cloud()
         deadline = time.monotonic() + timeout
         while True:
@@ -179,8 +181,8 @@ class ServiceRestartCheckModule(MigrationModule):
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
         where = f" of {host}" if binary == SHARE_MANAGER else ""
         self.refuse(
-            f"{binary}{where} must not be restarted now, and that didn't change within {timeout} s. "
-            f"In the way: {'; '.join(one.message for one in found)}."
+            f"{binary}{where} must not be restarted now, and that did not change within {timeout} s. "
+            f"Blockers: {'; '.join(one.message for one in found)}."
         )
 
     def _look(self, cloud: Cloud, binary: str, host: str | None) -> list[Reason]:

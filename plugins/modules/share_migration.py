@@ -13,11 +13,11 @@ version_added: 1.0.0
 author:
   - manila.migration contributors (@manila-migration)
 description:
-  - Starts, completes or cancels the migration of a share. The first phase copies, while clients go on
-    (with host-assisted migration they may only read). The second phase, the cutover, disconnects
+  - Starts, completes or cancels the migration of a share. The first phase copies, while clients keep working
+    (with host-assisted migration they can only read). The second phase, the cutover, disconnects
     clients and removes the source; it is begun only by O(state=completed).
-  - The module sends nothing that Manila has already done or is doing. A migration that somebody else
-    started to the same destination is taken over, one to another destination is an error.
+  - The module sends nothing that Manila has already done or is doing. A migration to the same destination that
+    another operator started is taken over, one to another destination is an error.
   - A share is reported as completed only after a look at its host, status, instances, access rules,
     snapshots and export locations.
 options:
@@ -125,7 +125,7 @@ migration:
       description: Manila's own name of the step. It stays after the end of a migration.
       type: str
     progress:
-      description: Percent copied, V(null) where nobody can tell.
+      description: Percent copied, V(null) where it is not known.
       type: int
     size_gb:
       description: Size of the share in GiB.

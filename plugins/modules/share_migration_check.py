@@ -17,10 +17,10 @@ description:
     every warning at once. Manila itself has no such check for shares. It stops at the first reason, and writes
     those of its scheduler and its drivers only into its logs, after it has said yes.
   - Possible means that nothing that can be seen from outside forbids it. Whether the driver can migrate the
-    share on this way, and what it can promise, only the driver knows, and Manila asks it only after the
+    share in this way, and with which capabilities, only the driver knows, and Manila asks it only after the
     start. Nor do the options of the Data Service show. Both are among the warnings.
   - What the scheduler knows of pools is as old as its last look at them. M(manila.migration.pool_info) says more.
-  - Changes nothing. That something is not possible is an answer, and no failure of the module.
+  - Changes nothing. If a migration is not possible, the module succeeds with that answer.
 options:
   destination_pool:
     description: The pool to migrate to, in the form V(host@backend#pool).
@@ -139,7 +139,7 @@ from ansible_collections.manila.migration.plugins.module_utils._module.base impo
 
 
 class ShareMigrationCheckModule(MigrationModule):
-    """Reads, and tells."""
+    """Read what decides, and return the verdict."""
 
     argument_spec = {
         "destination_pool": {"required": True},
@@ -149,7 +149,7 @@ class ShareMigrationCheckModule(MigrationModule):
     module_kwargs = {"supports_check_mode": True}
 
     def run(self) -> None:
-        """Check the arguments, read, and tell."""
+        """Check the arguments, read, and return the verdict."""
         destination = self.params["destination_pool"]
         wrong = check_destination(destination)
         if wrong:

@@ -48,13 +48,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What migrates in the cloud now
+- name: Return what migrates in the cloud now
   manila.migration.share_migration_info:
     cloud: mycloud
     with_progress: true
   register: running
 
-- name: What becomes of two shares
+- name: Return the migrations of two shares
   manila.migration.share_migration_info:
     cloud: mycloud
     share: [projects, scratch]
@@ -77,7 +77,7 @@ migrations:
       description: What the migration is at.
       type: str
     instances:
-      description: The copies, each with C(host) and C(status). A share at rest has one.
+      description: The instances, each with C(host) and C(status). A share that does not migrate has one.
       type: list
       elements: dict
 status_code:
@@ -109,7 +109,7 @@ from ansible_collections.manila.migration.plugins.module_utils._states.tables im
 
 
 class ShareMigrationInfoModule(MigrationModule):
-    """Reads, and tells."""
+    """Read migrations of shares and return their records."""
 
     argument_spec = {
         "share": {"type": "list", "elements": "str", "aliases": ["shares"]},
@@ -123,7 +123,7 @@ class ShareMigrationInfoModule(MigrationModule):
         host = self.params["host"]
         if host is not None and not (is_backend(host) or is_pool(host)):
             self.refuse(
-                f"host: {host!r} is no place; write it as host@backend or host@backend#pool."
+                f'host must have the form host@backend or host@backend#pool, got: "{host}".'
             )
         cloud = self.open_cloud()
         if self.params["share"]:

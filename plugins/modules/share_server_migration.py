@@ -21,8 +21,8 @@ description:
     new one.
   - While it migrates, Manila refuses all other actions on the share server, its shares and their snapshots.
   - Only drivers migrate share servers. Source and destination must be configured on all manila-share nodes.
-  - The module sends nothing that Manila has already done or is doing. A migration that somebody else
-    started to the same destination is taken over, one to another destination is an error.
+  - The module sends nothing that Manila has already done or is doing. A migration to the same destination that
+    another operator started is taken over, one to another destination is an error.
   - Before a start everything is checked that M(manila.migration.share_server_migration_check) checks.
   - A share server is reported as completed only after a look at it and at all its shares.
 options:
@@ -132,7 +132,7 @@ migration:
       description: Manila's own name of the step. It stays after the end of a migration.
       type: str
     progress:
-      description: Percent copied, V(null) where nobody can tell.
+      description: Percent copied, V(null) where it is not known.
       type: int
     size_gb:
       description: Size of its shares together in GiB.

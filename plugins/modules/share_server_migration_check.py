@@ -15,10 +15,10 @@ author:
 description:
   - Asks Manila, and with it the driver of the destination, and names every capability that is asked for and
     not supported.
-  - Adds what Manila stops at one by one, writes only into its logs, or finds out when it is too late,
-    among them shares without which the share server can't move, and instances that would leave it
+  - Adds the reasons at which Manila stops one by one, that it writes only into its logs, or that it finds too late.
+    Among them are shares without which the share server can't move, and instances that would leave it
     stuck in the middle of the start.
-  - Changes nothing. That something is not compatible is an answer, and no failure of the module.
+  - Changes nothing. If it is not compatible, the module succeeds with that answer.
 options:
   destination_host:
     description: The back end to migrate to, in the form V(host@backend).
@@ -69,8 +69,8 @@ requested_capabilities:
   sample: {host: stor2@array9, nondisruptive: false, preserve_snapshots: true, share_network_id: null, writable: true}
 supported_capabilities:
   description:
-    - What the drivers support on this way. Empty where Manila did not ask them.
-    - Beside the three that can be asked for, C(migration_cancel), C(migration_get_progress) and
+    - What the drivers support in this case. Empty where Manila did not ask them.
+    - Besides the three that can be asked for, C(migration_cancel), C(migration_get_progress) and
       C(share_network_id), the share network that would be used.
   type: dict
   returned: success
@@ -110,13 +110,13 @@ from ansible_collections.manila.migration.plugins.module_utils._module.base impo
 
 
 class ShareServerMigrationCheckModule(MigrationModule):
-    """Asks, and tells."""
+    """Ask Manila, and return the verdict."""
 
     argument_spec = {"destination_host": {"required": True}, **SERVER_ARGUMENTS}
     module_kwargs = {"supports_check_mode": True}
 
     def run(self) -> None:
-        """Check the arguments, ask, and tell."""
+        """Check the arguments, ask, and return the verdict."""
         destination = self.params["destination_host"]
         wrong = check_destination(destination)
         if wrong:

@@ -55,7 +55,7 @@ EXAMPLES = r"""
     with_progress: true
   register: running
 
-- name: What becomes of one share server
+- name: Return the migration of one share server
   manila.migration.share_server_migration_info:
     cloud: mycloud
     share_server: f3089d4f-89e8-4730-b6e6-7cab553df071
@@ -115,7 +115,7 @@ from ansible_collections.manila.migration.plugins.module_utils._states.tables im
 
 
 class ShareServerMigrationInfoModule(MigrationModule):
-    """Reads, and tells."""
+    """Read migrations of share servers and return their records."""
 
     argument_spec = {
         "share_server": {"type": "list", "elements": "str", "aliases": ["share_servers"]},
@@ -128,7 +128,7 @@ class ShareServerMigrationInfoModule(MigrationModule):
         """Find the share servers, and make their records."""
         host = self.params["host"]
         if host is not None and not is_backend(host):
-            self.refuse(f"host: {host!r} is no back end; write it as host@backend.")
+            self.refuse(f'host must have the form host@backend, got: "{host}".')
         cloud = self.open_cloud()
         servers = cloud.share_servers()
         ids = self.params["share_server"] or [

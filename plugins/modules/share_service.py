@@ -14,7 +14,7 @@ author:
   - manila.migration contributors (@manila-migration)
 description:
   - Enables or disables the manila-share service of a back end, with a reason.
-  - Manila's scheduler places no new shares at a disabled back end. What is there goes on being served,
+  - Manila's scheduler places no new shares at a disabled back end. Shares there are served as before
     and can be migrated away; nothing can be migrated to it.
 options:
   host:
@@ -121,11 +121,11 @@ class ShareServiceModule(MigrationModule):
         # Manila stores it without blanks at its ends.
         reason = (self.params["disabled_reason"] or "").strip() or None
         if not is_backend(host):
-            self.refuse(f"host: {host!r} names no back end; write it as host@backend.")
+            self.refuse(f'host must have the form host@backend, got: "{host}".')
         if reason and state == "enabled":
-            self.refuse("disabled_reason: a service that is enabled has none; leave it out.")
+            self.refuse("disabled_reason applies to state=disabled only: leave it out.")
         if reason and len(reason) > 255:
-            self.refuse(f"disabled_reason: Manila takes 255 characters, this has {len(reason)}.")
+            self.refuse(f"disabled_reason must have at most 255 characters, got: {len(reason)}.")
         cloud = self.open_cloud()
         services = cloud.share_managers()
         found = services.get(host)

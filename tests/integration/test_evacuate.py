@@ -17,7 +17,7 @@ TYPES = {"pinned-alpha": "replacement"}
 def result_of(ansible: Ansible, run: Run) -> dict[str, Any]:
     """The report of a run, which must agree with its facts."""
     report = json.loads((ansible.folder / "evacuation-report" / "report.json").read_text())
-    fact = run.by_name("Sum up")["ansible_facts"]["evacuate_outcome"]
+    fact = run.by_name("Summarize the run")["ansible_facts"]["evacuate_outcome"]
     if isinstance(fact["rate"], str):  # ansible-core 2.18 makes a text of it
         fact = {**fact, "rate": float(fact["rate"]) if fact["rate"] else None}
     assert all(report[key] == value for key, value in fact.items() if key != "migrations")
@@ -202,7 +202,7 @@ def test_caps_hold_and_count_what_others_started(manila: Manila, ansible: Ansibl
     assert len(running) == 1, result
     slots = [one["waiting_for"] for one in result["migrations"] if one["phase"] == "idle"]
     assert len(slots) == 5 and {one["code"] for one in slots} == {"slot"}
-    assert result["failed"] and "Run it again to go on" in result["msg"]
+    assert result["failed"] and "Run it again to continue" in result["msg"]
     assert sum(manila.share(one).status == "migrating" for one in shares) == 1
 
 
@@ -247,7 +247,7 @@ def test_bad_input_of_the_modules(manila: Manila, ansible: Ansible) -> None:
     drive = {"plan": {"version": 1, "migrations": []}}
     entry = {"id": "x", "source": ALPHA, "destination": BETA}
     cases: list[tuple[str, dict[str, Any], str]] = [
-        ("evacuation_plan", {"source": "sandbox"}, "write it as host@backend"),
+        ("evacuation_plan", {"source": "sandbox"}, "must have the form host@backend"),
         ("evacuation_plan", {"source": "sandbox@nope"}, "sandbox@nope"),
         ("evacuation_plan", {**plan, "destinations": ["sandbox@nope"]}, "sandbox@nope"),
         ("evacuation_plan", {**plan, "destinations": ["sandbox@alpha"]}, "is the source"),

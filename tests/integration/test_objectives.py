@@ -127,7 +127,7 @@ def test_what_is_missing_or_wrong_is_said_in_one_sentence(manila: Manila, ansibl
         ),
         ({"evacuate_select": "[?size_gb >"}, "is no JMESPath expression over shares"),
         ({"evacuate_tolerance": -1, "evacuate_objective": "rebalance"}, "percent points"),
-        ({"evacuate_rate": -5}, "rate: -5 is no number of MiB a second."),
+        ({"evacuate_rate": -5}, "rate must be 0 or more MiB per second, got: -5."),
     ):
         run = ansible.evacuate("copy", **variables)
         assert run.returncode == 2 and run.changed == 0

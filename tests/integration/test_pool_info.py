@@ -79,7 +79,7 @@ def test_where_a_type_can_go_and_services(manila: Manila, ansible: Ansible) -> N
     assert [service["host"] for service in one["services"]] == ["sandbox@files1"]
     for result, text in (
         (unknown, "there is no back end sandbox@file; there are: sandbox@files1, sandbox@files2, "),
-        (bad, "write it as host@backend or host@backend#pool"),
+        (bad, "must have the form host@backend or host@backend#pool"),
         (no_type, "no share type 'nope'"),
     ):
         assert result["failed"] and text in result["msg"] and "\n" not in result["msg"]

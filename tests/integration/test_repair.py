@@ -423,7 +423,7 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_changes(
         (repair(share, share_server="nope"), "mutually exclusive"),
         (repair(None), "one of the following is required"),
         (repair(None, share_server="nope", good_copy="destination"), "of share servers only the"),
-        (repair(None, host="alpha"), "is no place"),
+        (repair(None, host="alpha"), "host must have the form"),
         (
             repair(None, host="sandbox@alpha", state="repaired"),
             "only one share or share server at a time",

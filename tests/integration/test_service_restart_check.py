@@ -71,14 +71,14 @@ def test_a_driver_assisted_migration(manila: Manila, ansible: Ansible) -> None:
 
 def test_bad_input(manila: Manila, ansible: Ansible) -> None:
     expected: list[tuple[dict[str, Any], str]] = [
-        ({"binary": "manila-share"}, "say which manila-share"),
+        ({"binary": "manila-share"}, "host is missing"),
         ({"binary": "manila-share", "host": "nowhere"}, "there are: sandbox@alpha"),
         (
             {"binary": "manila-share", "host": "sandbox@alpha#gold"},
-            "write it as host@backend or host",
+            "must have the form host@backend or host",
         ),
-        ({"binary": "manila-data", "timeout": -1}, "write 0 or more"),
-        ({"binary": "manila-data", "poll_interval": 0}, "write seconds above 0"),
+        ({"binary": "manila-data", "timeout": -1}, "0 or more seconds"),
+        ({"binary": "manila-data", "poll_interval": 0}, "more than 0 seconds"),
         ({"binary": "manila-api"}, "must be one of"),
         ({"binary": "manila-data", "cloud": "sandbox-member"}, "admin"),
     ]

@@ -93,7 +93,9 @@ def test_a_back_end_in_two_phases(manila: Manila, ansible: Ansible, replicas: Re
     assert done.returncode == 0, done.stdout
     records = {
         one["name"]: one
-        for one in done.by_name("Sum up")["ansible_facts"]["evacuate_outcome"]["migrations"]
+        for one in done.by_name("Summarize the run")["ansible_facts"]["evacuate_outcome"][
+            "migrations"
+        ]
     }
     assert {one["phase"] for one in records.values()} == {"completed"}
     assert replicas.at(served) == {MIRROR2: "available active", SILVER2: "available in_sync"}
@@ -118,7 +120,7 @@ def test_a_cancel_removes_the_new_replica_only(
     started, cancelled, again = ansible.tasks(
         move(share, "copied", timeout=3), move(share, "cancelled"), move(share, "cancelled")
     ).results
-    assert started["failed"] and "Run it again to go on" in started["msg"]
+    assert started["failed"] and "Run it again to continue" in started["msg"]
     assert started["migrations"][0]["task_state"].startswith("replica_")
     assert cancelled["migrations"][0]["phase"] == "cancelled", cancelled
     assert cancelled["changed"] and not again["changed"]

@@ -246,7 +246,7 @@ def test_a_failure_to_cancel(manila: Manila, ansible: Ansible) -> None:
         assert (told["safe"], told["requires"]) == (is_safe, "cancel_again")
     assert refused["failed"] and safe["failed"] and not refused["changed"]
     assert refused["actions"] == safe["actions"] == []
-    assert failing["failed"] and "is still not well" in failing["msg"]
+    assert failing["failed"] and "is still not repaired" in failing["msg"]
     sandbox("fail", "share_server_migration_cancel", "--never")
     # The playbook mends it with the same word only, and names it without.
     whole = {"repair_cloud": CLOUD, "repair_source": SERVERS1, "repair_apply": True}

@@ -59,7 +59,7 @@ def test_nothing_new_is_placed_at_what_is_disabled(manila: Manila, ansible: Ansi
 
 def test_bad_input(manila: Manila, ansible: Ansible) -> None:
     expected = [
-        ({"host": "sandbox", "state": "disabled"}, "write it as host@backend"),
+        ({"host": "sandbox", "state": "disabled"}, "must have the form host@backend"),
         ({"host": "sandbox@nope", "state": "disabled"}, "there are: sandbox@alpha"),
         (
             {"host": "sandbox@beta", "state": "enabled", "disabled_reason": "x"},

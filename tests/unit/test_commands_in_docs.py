@@ -255,7 +255,7 @@ def test_every_variable_is_there(page: Path) -> None:
     for text in inline(page):
         if text in CODES or text in MODULES:
             continue
-        for name in re.findall(rf"(?<![\w.])(?:{prefixes})_\w+", text):
+        for name in re.findall(rf"(?<![\w./])(?:{prefixes})_\w+", text):
             known = name in VARIABLES or name in OTHER_VARIABLES
             assert known or any(takes(playbook, name) for playbook in PLAYBOOKS), name
         given = re.fullmatch(r"(\w+)(?:=|: )(\w+)", text)

@@ -57,6 +57,25 @@ def test_what_forbids_a_restart_is_documented() -> None:
         assert table == restarts.FORBIDDEN[binary]
 
 
+def test_files_that_the_page_for_developers_names_are_there() -> None:
+    page = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
+    rows = page.split("| A new … | goes into | and |\n", 1)[1].split("\n\n", 1)[0]
+    for row in rows.splitlines()[1:]:
+        named = re.findall(r"`([\w./-]+\.(?:py|md|yml|yaml|json))`", row)
+        within = ("", "plugins/module_utils", "roles/data_service", "roles/evacuate")
+        files = [
+            next((ROOT / top / name for top in within if (ROOT / top / name).is_file()), None)
+            for name in named
+        ]
+        assert None not in files, row
+        texts = [file.read_text(encoding="utf-8") for file in files if file]
+        for name in re.findall(r"`([A-Za-z_]*[A-Z]{2}[A-Z_]+|Limits)`", row):
+            assert any(re.search(rf"^(?:class )?{name}\b", text, re.MULTILINE) for text in texts), (
+                name,
+                row,
+            )
+
+
 def test_every_module_that_takes_a_cloud_is_in_the_action_group() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
     modules = {

@@ -49,7 +49,7 @@ def _patterns() -> list[tuple[re.Pattern[str], str, frozenset[str]]]:
         kinds = frozenset(entry.get("in", MAX_WORDS))
         for phrase in entry.get("find", entry.get("not", ())):
             spaced = phrase.replace(" ", r"\s+")
-            pattern = re.compile(rf"(?<![\w.@#/-])(?:{spaced})(?![\w@#-])", re.IGNORECASE)
+            pattern = re.compile(rf"(?<![\w.@#/-])(?:{spaced})(?![\w@#\[-])", re.IGNORECASE)
             patterns.append((pattern, entry.get("use") or entry["term"], kinds))
     return patterns
 

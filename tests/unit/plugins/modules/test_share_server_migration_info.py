@@ -117,5 +117,5 @@ def test_one_that_is_not_there_is_a_failure_with_its_id(run, servers):
 @pytest.mark.parametrize("host", ["array7", "node@old#pool"])
 def test_what_is_no_back_end_is_refused_before_anything_is_sent(session, run, host):
     result = run({"host": host})
-    assert result["failed"] and result["msg"].startswith(f"host: '{host}'")
+    assert result["failed"] and result["msg"].startswith("host ") and f'"{host}"' in result["msg"]
     assert session.sent == []
