@@ -16,6 +16,9 @@ class Exclusions:
     def __init__(self, names: Iterable[str]) -> None:
         self._met = {name: 0 for name in names if name}  # a form's empty field arrives as ""
 
+    def __bool__(self) -> bool:
+        return bool(self._met)
+
     def match(self, *names: str) -> bool:
         """Whether something with these names and IDs is left out."""
         hits = self._met.keys() & set(names)

@@ -40,8 +40,8 @@ def warn_of_unknown_snapshots(context: Context) -> Iterator[Reason]:
 
 def warn_of_plan(context: Context, planned: Sequence[Planned]) -> Iterator[Reason]:
     """Name what is to be known of the pools that are used, and of what is lost and how."""
-    entries = [one.entry for one in planned]
-    scheduled = [one.entry for one in planned if one.candidate.by_scheduler]
+    entries = [move.entry for move in planned]
+    scheduled = [move.entry for move in planned if move.candidate.by_scheduler]
     yield from _warn_of_silent_pools(context, entries)
     yield from _warn_of_filters(context, scheduled)
     yield from _warn_of_deletions(entries)

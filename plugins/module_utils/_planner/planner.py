@@ -92,7 +92,7 @@ def make_plan(inventory: Inventory, request: Request) -> dict[str, Any]:
     excluded = [outcome.subject for outcome in only(outcomes, Excluded)]
     groups = _find_groups(context, outcomes)
     choice = choose_moves(context, outcomes, groups)
-    planned = [one.entry for one in choice.planned]
+    planned = [move.entry for move in choice.planned]
     groups.label([*running, *planned], choice.unplaced)
     # What runs comes first.
     migrations = _in_order(context, running) + _in_order(context, planned)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from ansible_collections.manila.migration.plugins.module_utils._feasibility.share_server import (
     check_blockers,
@@ -131,20 +132,30 @@ class ServerPlanner:
         }
         takes_from = self._context.scope.takes_from
         inventory = self._context.inventory
-        servers.update((one.id, one) for one in inventory.servers if takes_from(one.host))
+        servers.update(
+            (server.id, server) for server in inventory.servers if takes_from(server.host)
+        )
         considered: list[ServerShare] = []
         unused: list[str] = []
         for server_id, server in sorted(servers.items()):
             shares = sorted(
                 shares_by_server.get(server_id, ()),
-                key=lambda one: (one.share.name, one.share.id, one.host),
+                key=lambda server_share: (
+                    server_share.share.name,
+                    server_share.share.id,
+                    server_share.host,
+                ),
             )
             if self._exclusions.match(server_id) or (
-                shares and all(one.excluded for one in shares)
+                shares and all(server_share.excluded for server_share in shares)
             ):
                 yield Excluded(self._describe(server, shares))
                 continue
-            excluded = {one.share.id: one.share for one in shares if one.excluded}
+            excluded = {
+                server_share.share.id: server_share.share
+                for server_share in shares
+                if server_share.excluded
+            }
             for share_id, share in excluded.items():
                 yield Excluded(describe_share(self._context, share_id, share))
             running = self._find_running(server, shares)
@@ -162,7 +173,7 @@ class ServerPlanner:
         """Name those that migrate to what is to be emptied, or to the back end it is a pool of."""
         inventory = self._context.inventory
         sources = {backend_of(place) for place in self._context.request.places}
-        for server in sorted(inventory.servers, key=lambda one: one.id):
+        for server in sorted(inventory.servers, key=attrgetter("id")):
             if server.status != MOVING[SHARE_SERVER] or server.host in sources:
                 continue
             seen = observe_server(server.id, inventory.servers)
@@ -181,16 +192,16 @@ class ServerPlanner:
             "id": server.id,
             "name": "",
             "label": f"share server {server.id}",
-            "size_gb": sum(one.share.size_gb for one in shares),
+            "size_gb": sum(server_share.share.size_gb for server_share in shares),
             "migrating": is_server_migrating(self._context, server, shares),
             "shares": [
                 {
-                    "id": one.share.id,
-                    "name": one.share.name,
-                    "size_gb": one.share.size_gb,
-                    "source": one.host,
+                    "id": server_share.share.id,
+                    "name": server_share.share.name,
+                    "size_gb": server_share.share.size_gb,
+                    "source": server_share.host,
                 }
-                for one in shares
+                for server_share in shares
             ],
         }
 
@@ -229,13 +240,15 @@ class ServerPlanner:
         places = [place.host for place in (seen.instances or ())[1:]]
         arrived = []
         if not shares and seen.successor:
-            arrived = [ServerShare(*one) for one in inventory.aboard(seen.successor)]
+            arrived = [ServerShare(share, host) for share, host in inventory.aboard(seen.successor)]
             shares = arrived
         reasons = [*_excluded_shares(shares), *self._destination_problems(places, phase)]
         if reasons:
             return Unplaced.because(self._describe(server, shares), *reasons)
         # Where to was settled when it was started.
-        networks = [one.share_network_id for one in inventory.servers if one.id == seen.successor]
+        networks = [
+            other.share_network_id for other in inventory.servers if other.id == seen.successor
+        ]
         network = networks[0] if networks else None
         options = replace(
             self._options(server),
@@ -243,7 +256,7 @@ class ServerPlanner:
         )
         expected = {
             **self._context.under_way.places,
-            **{one.share.id: one.host for one in arrived},
+            **{server_share.share.id: server_share.host for server_share in arrived},
         }
         return Running(self._entry(server, shares, places[0], options, phase, expected))
 
@@ -365,7 +378,7 @@ class ServerPlanner:
                 "preserve_metadata is required, which can't be asked for with share servers: "
                 "their drivers decide",
             )
-        types = {one.share.share_type_id or "" for one in considered}
+        types = {server_share.share.share_type_id or "" for server_share in considered}
         mapped = sorted(
             self._context.inventory.share_types[old].name
             for old, new in self._context.types.items()
@@ -400,7 +413,11 @@ class ServerPlanner:
 
 
 def _excluded_shares(shares: Iterable[ServerShare]) -> list[Reason]:
-    names = {one.share.id: one.share.name or one.share.id for one in shares if one.excluded}
+    names = {
+        server_share.share.id: server_share.share.name or server_share.share.id
+        for server_share in shares
+        if server_share.excluded
+    }
     if not names:
         return []
     return [

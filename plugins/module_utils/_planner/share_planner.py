@@ -185,14 +185,16 @@ class SharePlanner:
                 "it was started a moment ago, where to is not known: ask again",
             )
             if len(instances) > 1:
-                places = ", ".join(sorted(f"{one.host} ({one.status})" for one in instances))
+                places = ", ".join(
+                    sorted(f"{instance.host} ({instance.status})" for instance in instances)
+                )
                 reason = Reason("instances", f"it migrates and has several instances, at {places}")
             yield Unplaced.because(self._describe(share), reason)
         elif not self._context.scope.brings_to(destination):
             if not self._context.request.chooses:
                 yield Unplaced.because(self._describe(share), elsewhere(destination))
         else:
-            new = next((one for one in instances if one.host == destination), None)
+            new = next((instance for instance in instances if instance.host == destination), None)
             # What it becomes was settled when it was started.
             options = replace(
                 self._cases.options(share),

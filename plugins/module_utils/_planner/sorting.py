@@ -58,7 +58,7 @@ def sort_out(context: Context) -> Iterator[Outcome]:
     selected = select_shares(inventory, request.select, takes_from)
     for share_id in sorted(shares.keys() | instances.keys()):
         share = shares.get(share_id)
-        here = [one for one in instances.get(share_id, ()) if takes_from(one.host)]
+        here = [instance for instance in instances.get(share_id, ()) if takes_from(instance.host)]
         moving = share is not None and observe_moving_replica(context, share) is not None
         if not here and not (share and (takes_from(share.host) or moving)):
             continue
@@ -94,6 +94,8 @@ def _is_excluded(
     here: Sequence[Instance],
 ) -> bool:
     """Tell whether a share is excluded, by itself or with its share server."""
+    if not exclusions:
+        return False
     names = [share_id, *(instance.id for instance in here), share.name if share else ""]
     excluded = exclusions.match(*names)
     if not context.request.moves_servers:
