@@ -71,8 +71,6 @@ from ansible_collections.manila.migration.plugins.module_utils._planner.pool_ent
 )
 from ansible_collections.manila.migration.plugins.module_utils._planner.sorting import sort_out
 
-__all__ = ["Inventory", "Question", "Request", "checks_to_ask", "make_plan"]
-
 
 def checks_to_ask(inventory: Inventory, request: Request) -> list[Question]:
     """What only Manila and the drivers know, and a plan depends on.
