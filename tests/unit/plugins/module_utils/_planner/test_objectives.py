@@ -229,8 +229,8 @@ def test_what_concerns_several_sources_is_said_once():
     assert [warning["code"] for warning in plan["warnings"]].count("data_service_several") == 1
 
 
-def test_a_share_server_that_migrates_between_the_pools_in_question_fills_none():
-    inventory = tenants([aboard(1)], servers=going(1, "n@one"))
+def test_a_share_server_that_arrives_fills_no_source_where_pools_are_both():
+    inventory = tenants([aboard(1, host=TWO)], servers=going(1, "n@one", host="n@two"))
     plan = plan_for(inventory, "rebalance", destinations=(OLD, ONE))
     assert "fills_source" not in codes(plan)
     assert "fills_source" in codes(make_plan(inventory, Request("n@one")))
