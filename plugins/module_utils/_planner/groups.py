@@ -24,8 +24,6 @@ from ansible_collections.manila.migration.plugins.module_utils._planner.grouping
 from ansible_collections.manila.migration.plugins.module_utils._planner.outcomes import Candidate
 from ansible_collections.manila.migration.plugins.module_utils._planner.refusals import Shortages
 
-_INCOMPLETE = "group_incomplete"
-
 
 class CutoverGroups:
     """The names of groups by the IDs of what moves, and the listed members that don't move."""
@@ -96,7 +94,7 @@ class CutoverGroups:
         missing: dict[str, list[str]] = {}
         for entry in unplaced:
             group = self._names.get(entry["id"], "")
-            apart = any(reason["code"] == _INCOMPLETE for reason in entry["reasons"])
+            apart = any(reason["code"] == "group_incomplete" for reason in entry["reasons"])
             if group and not apart:
                 missing.setdefault(group, []).append(entry["label"])
         return {group: sorted(labels) for group, labels in missing.items()}
@@ -118,7 +116,7 @@ def find_groups(context: Context, subjects: Iterable[Subject]) -> CutoverGroups:
 
 def _incomplete(group: str, others: Sequence[str]) -> Reason:
     return Reason(
-        _INCOMPLETE,
+        "group_incomplete",
         f"it is cut over together with {listed(list(others), 'share')} (group {group!r}), which "
         "can't move: mend that, or exclude it",
     )
