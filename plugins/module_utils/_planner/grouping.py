@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.manila.migration.plugins.module_utils._model.records import Share
 from ansible_collections.manila.migration.plugins.module_utils._model.request import (
@@ -18,6 +18,8 @@ from ansible_collections.manila.migration.plugins.module_utils._model.request im
     SMALLEST,
     Groups,
 )
+
+_Entry = TypeVar("_Entry", bound=Mapping[str, Any])
 
 
 def check_grouping(group_by: str, groups: Groups, order: str) -> None:
@@ -91,17 +93,17 @@ def unknown_members(shares: Iterable[Share], groups: Groups) -> list[str]:
 
 
 def in_order(
-    entries: Iterable[dict[str, Any]],
+    entries: Iterable[_Entry],
     order: str,
-    shares: Callable[[Mapping[str, Any]], Iterable[Share]],
-) -> list[dict[str, Any]]:
+    shares: Callable[[_Entry], Iterable[Share]],
+) -> list[_Entry]:
     """Entries of a plan in the order in which they are to be started.
 
     The members of a cutover group follow each other, as none is cut over before all are copied; a
     group is as urgent as its most urgent member.
     """
 
-    def urgency(entry: Mapping[str, Any]) -> tuple[float, int, str]:
+    def urgency(entry: _Entry) -> tuple[float, int, str]:
         size = entry["size_gb"] or 0
         if order == SMALLEST:
             return 0.0, size, entry["id"]

@@ -37,10 +37,11 @@ _FEW_ITEMS = 60
 
 
 class Chosen(NamedTuple):
-    """What shall move where, and what one should know of the rest."""
+    """What shall move where, what one should know of the rest, and the pools made empty."""
 
     placings: Placings
     warnings: Sequence[Reason] = ()
+    emptied: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -254,8 +255,8 @@ def consolidate(
     kept: Mapping[str, str],
     leaving: Iterable[str],
     rooms: Mapping[str, Room],
-) -> tuple[Chosen, frozenset[str]]:
-    """As many pools as possible made empty by moves into the others, and which.
+) -> Chosen:
+    """As many pools as possible made empty by moves into the others.
 
     ``contents`` (GiB) are the pools in question with something in them; ``kept`` those of them
     that can't be emptied, and why; ``leaving`` those whose shares are on their way already.  Pools
@@ -290,7 +291,7 @@ def consolidate(
                 + " what room there is, or take what others are emptied into",
             )
         )
-    return Chosen(task.placings, reasons), frozenset(task.emptied)
+    return Chosen(task.placings, reasons, frozenset(task.emptied))
 
 
 class _Emptying:

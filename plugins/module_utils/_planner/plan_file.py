@@ -106,9 +106,9 @@ def _to_migration(which: str, entry: object) -> Migration:
     _check_size(which, entry)
     if kind == SHARE_SERVER:
         _check_shares(which, entry.get("shares", []))
-    doomed = entry.get("delete_snapshots", [])
-    if not isinstance(doomed, list) or not all(
-        isinstance(one, Mapping) and isinstance(one.get("id"), str) for one in doomed
+    snapshots_to_delete = entry.get("delete_snapshots", [])
+    if not isinstance(snapshots_to_delete, list) or not all(
+        isinstance(one, Mapping) and isinstance(one.get("id"), str) for one in snapshots_to_delete
     ):
         raise ValueError(f"{which} has delete_snapshots that are no list of snapshots with an id.")
     missing = entry.get("group_missing", [])
@@ -116,7 +116,7 @@ def _to_migration(which: str, entry: object) -> Migration:
     group = entry.get("group") or ""
     if not isinstance(group, str) or not isinstance(missing, list):
         raise ValueError(f"{which} has a group that is no name, or group_missing that is no list.")
-    if doomed and kind != SHARE:
+    if snapshots_to_delete and kind != SHARE:
         raise ValueError(f"{which} has delete_snapshots, which only a share can have.")
     return Migration(
         id=entry["id"],
@@ -126,7 +126,7 @@ def _to_migration(which: str, entry: object) -> Migration:
         size_gb=entry.get("size_gb", 0),
         kind=kind,
         options=_to_options(which, kind, entry.get("options") or {}),
-        delete_snapshots=tuple(one["id"] for one in doomed),
+        delete_snapshots=tuple(one["id"] for one in snapshots_to_delete),
         group=group,
         group_missing=tuple(map(str, missing)),
     )

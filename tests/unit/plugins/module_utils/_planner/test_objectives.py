@@ -21,6 +21,7 @@ from ansible_collections.manila.migration.tests.unit.plugins.module_utils.planni
     ONE,
     TWO,
     aboard,
+    going,
     instance,
     moving,
     places,
@@ -218,7 +219,33 @@ def test_a_rebalance_keeps_what_it_promises(inventory, tolerance, random):
     assert again == plan
 
 
+def test_what_concerns_several_sources_is_said_once():
+    hosts = ("data1", "data2")
+    services = [Service("manila-data", host, "enabled", "up") for host in hosts]
+    shares = [share(n, host=(OLD, ONE)[n % 2]) for n in range(10)]
+    inventory = world(shares, data_services=services)
+    plan = plan_for(inventory, "rebalance", tolerance=1)
+    assert {migration["source"] for migration in plan["migrations"]} == {OLD, ONE}
+    assert [warning["code"] for warning in plan["warnings"]].count("data_service_several") == 1
+
+
+def test_a_share_server_that_arrives_fills_no_source_where_pools_are_both():
+    inventory = tenants([aboard(1, host=TWO)], servers=going(1, "n@one", host="n@two"))
+    plan = plan_for(inventory, "rebalance", destinations=(OLD, ONE))
+    assert "fills_source" not in codes(plan)
+    assert "fills_source" in codes(make_plan(inventory, Request("n@one")))
+
+
 # -- consolidate -----------------------------------------------------------------------------
+
+
+def test_a_pool_with_an_instance_of_no_share_is_not_emptied():
+    left = instance(share(9, host=ONE), status="error")
+    shares = [share(1, 40), share(2, host=ONE)]
+    pools = [pool(OLD, 100, 60), pool(ONE, 100, 90)]
+    plan = plan_for(world(shares, pools, {"s9": [left]}), "consolidate")
+    assert plan["emptied"] == [OLD]
+    assert plan["unplaced"] == []
 
 
 def test_pools_are_emptied_into_the_others():
