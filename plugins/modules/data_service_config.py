@@ -6,27 +6,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.manila.migration.plugins.module_utils._data_service import oslo_config_file
-from ansible_collections.manila.migration.plugins.module_utils._data_service.options import (
-    DATA,
-    OPTIONS,
-    PROTOCOLS,
-    SHARE_MANAGER,
-    mask,
-    secrets,
-)
-from ansible_collections.manila.migration.plugins.module_utils._data_service.oslo_config_file import (
-    merge,
-    removed_options,
-    sections,
-)
-from ansible_collections.manila.migration.plugins.module_utils._data_service.rendering import render
-from ansible_collections.manila.migration.plugins.module_utils._data_service.validation import (
-    notes,
-    problems,
-)
-from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
-
 DOCUMENTATION = r"""
 module: data_service_config
 short_description: Configure host-assisted migration in OpenStack Manila's files
@@ -193,6 +172,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.manila.migration.plugins.module_utils._data_service import oslo_config_file
+from ansible_collections.manila.migration.plugins.module_utils._data_service.options import (
+    DATA,
+    OPTIONS,
+    PROTOCOLS,
+    SHARE_MANAGER,
+    mask,
+    secrets,
+)
+from ansible_collections.manila.migration.plugins.module_utils._data_service.oslo_config_file import (
+    merge,
+    removed_options,
+    sections,
+)
+from ansible_collections.manila.migration.plugins.module_utils._data_service.rendering import render
+from ansible_collections.manila.migration.plugins.module_utils._data_service.validation import (
+    notes,
+    problems,
+)
+from ansible_collections.manila.migration.plugins.module_utils._model.wording import readable
 
 try:
     import yaml

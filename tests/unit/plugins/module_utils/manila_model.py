@@ -542,14 +542,14 @@ class World:
         self.violations.append(Violation(what, subject.id, tuple(who)))
 
     def _note_complete(self, subject: Share | Server, who: str) -> None:
-        if who == EVACUATION in subject.cancels:
+        if who == EVACUATION and who in subject.cancels:
             self._violate("complete of what we had cancelled", subject, [EVACUATION, who])
         if subject.cancelling:
             self._violate("complete of what was being cancelled", subject, [who])
         subject.completes.append(who)
 
     def _note_cancel(self, subject: Share | Server, who: str) -> None:
-        if subject.cancelling and who == EVACUATION in subject.cancels:
+        if subject.cancelling and who == EVACUATION and who in subject.cancels:
             self._violate("cancelled while it was being cancelled", subject, [who])
         subject.cancels.append(who)
 

@@ -105,7 +105,7 @@ class FakeCloud(ManilaApi):
     def services(self) -> list[Service]:
         return [Service("manila-share", host, "enabled", "up") for host in ("n@old", "n@new")]
 
-    def progress(self, kind: str, share_id: str) -> int:
+    def progress(self, kind: str, subject: str) -> int:
         return 50
 
     def facts(
@@ -119,13 +119,13 @@ class FakeCloud(ManilaApi):
         if what in self.answers:
             raise self.answers[what]
 
-    def start(self, kind: str, share_id: str, destination: str, options: Any) -> None:
+    def start(self, kind: str, subject: str, destination: str, options: Any) -> None:
         self._send("start")
 
-    def complete(self, kind: str, share_id: str) -> None:
+    def complete(self, kind: str, subject: str) -> None:
         self._send("complete")
 
-    def cancel(self, kind: str, share_id: str) -> None:
+    def cancel(self, kind: str, subject: str) -> None:
         self._send("cancel")
 
     def mark_copy(self, share_id: str, mark: CopyMark) -> None:
@@ -431,7 +431,7 @@ def test_a_few_are_asked_for_their_progress_others_the_next_time() -> None:
             seen = migrating("migration_driver_in_progress")
             return {one: replace(seen, id=one) for one in ids}, set()
 
-        def progress(self, kind: str, share_id: str) -> int:
+        def progress(self, kind: str, subject: str) -> int:
             asked[-1].append(share_id)
             return 1
 
@@ -509,7 +509,7 @@ class ServerCloud(FakeCloud):
         self.asked.append("services")
         return super().services()
 
-    def progress(self, kind: str, share_id: str) -> int:
+    def progress(self, kind: str, subject: str) -> int:
         self.asked.append(f"progress of {kind}")
         return 40
 
@@ -524,15 +524,15 @@ class ServerCloud(FakeCloud):
             members={"a": Facts(f"{place}#p", "available", 1, exports=(export,), name="data")},
         )
 
-    def start(self, kind: str, share_id: str, destination: str, options: Any) -> None:
+    def start(self, kind: str, subject: str, destination: str, options: Any) -> None:
         assert (kind, destination) == (SHARE_SERVER, THERE)
         super().start(kind, share_id, destination, options)
 
-    def complete(self, kind: str, share_id: str) -> None:
+    def complete(self, kind: str, subject: str) -> None:
         assert kind == SHARE_SERVER
         super().complete(kind, share_id)
 
-    def cancel(self, kind: str, share_id: str) -> None:
+    def cancel(self, kind: str, subject: str) -> None:
         assert kind == SHARE_SERVER
         super().cancel(kind, share_id)
 
@@ -817,10 +817,10 @@ class QueueCloud(FakeCloud):
     def migrating(self) -> list[Observation]:
         return [one for one in self.shares.values() if one.moving]
 
-    def start(self, kind: str, share_id: str, destination: str, options: Any) -> None:
+    def start(self, kind: str, subject: str, destination: str, options: Any) -> None:
         self.shares[share_id] = replace(migrating(DONE), id=share_id)
 
-    def complete(self, kind: str, share_id: str) -> None:
+    def complete(self, kind: str, subject: str) -> None:
         self.shares[share_id] = replace(MOVED, id=share_id)
 
 
