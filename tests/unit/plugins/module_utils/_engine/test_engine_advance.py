@@ -41,6 +41,7 @@ from ansible_collections.manila.migration.plugins.module_utils._model.kinds impo
     SHARE_REPLICA,
     SHARE_SERVER,
 )
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import CopyMark
 from ansible_collections.manila.migration.plugins.module_utils._model.migration import (
     Migration,
     Options,
@@ -196,19 +197,22 @@ def test_the_gate_before_a_start_of_what_has_been_moved_or_is_hindered():
 
 
 @pytest.mark.parametrize(
-    ("kind", "tainted", "interrupted", "way_out"),
+    ("kind", "track", "mark", "way_out"),
     [
-        (SHARE, False, "", None),
-        (SHARE, True, "", "copy again"),
-        (SHARE, False, "new", "copy again"),
-        (SHARE_SERVER, True, "", "cancel it again"),
-        (SHARE_SERVER, False, "new", "copy again"),
-        (SHARE_SERVER, False, "", None),
+        (SHARE, Track(), None, None),
+        (SHARE, Track(tainted=True), None, "copy again"),
+        (SHARE, Track(), CopyMark("new"), "copy again"),
+        (SHARE, Track(copy_mark=CopyMark("new")), None, "copy again"),
+        (SHARE, Track(), CopyMark("new", "2026-01-01T00:00:00Z"), "ended: cancel it again"),
+        (SHARE_SERVER, Track(tainted=True), None, "cancel it again"),
+        (SHARE_SERVER, Track(copy_mark=CopyMark("v2")), None, "cancel it again"),
+        (SHARE_SERVER, Track(), None, None),
+        (SHARE, Track(), CopyMark("another"), None),
     ],
 )
-def test_the_gate_before_a_complete_of_what_was_interrupted(kind, tainted, interrupted, way_out):
-    seen = moving(DONE, kind=kind, interrupted=interrupted)
-    answer = refuses_complete(plan_of(seen), Track(tainted=tainted), seen)
+def test_the_gate_before_a_complete_of_what_was_interrupted(kind, track, mark, way_out):
+    seen = moving(DONE, kind=kind, copy_mark=mark)
+    answer = refuses_complete(plan_of(seen), track, seen)
     assert (answer is None) if way_out is None else (answer or "").endswith(way_out)
 
 
@@ -423,15 +427,59 @@ def test_the_times_of_the_three_steps(seen, track, started, copied, completed):
         (moving(COPIES), False),
         (moving("data_copying_error"), True),
         (moving("migration_cancel_in_progress"), True),
-        (moving(COPIES, interrupted="new"), True),
-        (moving(COPIES, interrupted="another"), False),
         (resting("data_copying_error"), False),
         (resting("migration_cancel_in_progress"), False),
-        (resting(interrupted="old"), False),
     ],
 )
 def test_what_interrupts_a_copy(seen, tainted):
     assert step(seen).tainted is tainted
+
+
+@pytest.mark.parametrize(
+    ("seen", "before", "after"),
+    [
+        (moving(COPIES), None, None),
+        (moving(COPIES, copy_mark=CopyMark("new")), None, CopyMark("new")),
+        (moving(COPIES, copy_mark=CopyMark("another")), CopyMark("new"), None),
+        (moving(COPIES), CopyMark("new"), None),
+        # A list says only that there is a mark: of which copy, a look has told.
+        (moving(COPIES, instances=None, copy_mark=CopyMark("new")), None, None),
+        (moving(COPIES, instances=None, copy_mark=CopyMark("new")), CopyMark("x"), CopyMark("x")),
+        (moving(COPIES, instances=None), CopyMark("new"), None),
+        (resting(copy_mark=CopyMark("old")), CopyMark("old"), None),
+        # The list of share servers says nothing of it.
+        (moving(COPIES, kind=SHARE_SERVER, successor="v2"), CopyMark("v2"), CopyMark("v2")),
+        (moving(COPIES, kind=SHARE_SERVER, successor="v3"), CopyMark("v2"), None),
+        (moving(COPIES, kind=SHARE_SERVER, successor="v2"), None, None),
+    ],
+)
+def test_what_is_known_to_be_written_down_of_the_copy(seen, before, after):
+    track = step(seen, Track(copy_mark=before))
+    assert (track.copy_mark, track.listed_mark) == (after, seen.copy_mark)
+    assert not track.tainted
+
+
+@pytest.mark.parametrize(
+    ("instances", "mark", "ours", "listed", "look"),
+    [
+        (None, CopyMark("new"), True, None, True),
+        (None, CopyMark("new"), True, CopyMark("new"), False),
+        (None, CopyMark("new"), True, CopyMark("older"), True),
+        (None, CopyMark("new"), False, None, False),
+        (None, None, True, CopyMark("older"), False),
+        (
+            (Place(OLD, "migrating", "old"), Place(NEW, "x", "new")),
+            CopyMark("x"),
+            True,
+            None,
+            False,
+        ),
+    ],
+)
+def test_a_mark_that_is_new_in_the_list_wants_a_look(instances, mark, ours, listed, look):
+    seen = moving(COPIES, instances=instances, copy_mark=mark)
+    before = Track(seen=True, ours=ours, phase=COPYING, destination=NEW, listed_mark=listed)
+    assert step(seen, before, to=None).look is look
 
 
 def test_a_share_that_rests_has_no_origin():
@@ -650,10 +698,13 @@ def test_the_source_of_a_promoted_replica(track, goal, now, want, outcome):
         (moving(COPIES), None, NOW, CANCEL, None),
         (moving("migration_starting"), None, NOW, None, None),  # not yet
         (moving(COPIES), ACCEPTED, 9000.0, None, None),  # hours, between two files
-        (moving(COPIES), UNKNOWN, 1599.0, None, None),
-        (moving(COPIES), UNKNOWN, 1600.0, None, FAILED),
-        (moving(DONE), ACCEPTED, 1599.0, None, None),
-        (moving(DONE), ACCEPTED, 1600.0, None, FAILED),
+        # As long as a driver may take, which shows nothing of it.
+        (moving(COPIES), UNKNOWN, 4899.0, None, None),
+        (moving(COPIES), UNKNOWN, 4900.0, None, FAILED),
+        (moving(DONE), ACCEPTED, 4899.0, None, None),
+        (moving(DONE), ACCEPTED, 4900.0, None, FAILED),
+        (moving(DONE, kind=SHARE_SERVER), ACCEPTED, 11799.0, None, None),
+        (moving(DONE, kind=SHARE_SERVER), ACCEPTED, 11800.0, None, FAILED),
         (moving("replica_sync_error", kind=SHARE_REPLICA), None, NOW, CANCEL, None),
         (moving("replica_sync_error", kind=SHARE_REPLICA), ACCEPTED, 1599.0, None, None),
         (moving("replica_sync_error", kind=SHARE_REPLICA), ACCEPTED, 1600.0, None, FAILED),
@@ -884,7 +935,8 @@ def test_the_service_to_look_at_is_where_the_work_is_done():
     hung = {"phase": CANCELLING, "task_state": "migration_cancel_in_progress", "since": 0.0}
     for kind, side in ((SHARE, "source"), (SHARE_SERVER, "destination")):
         seen = moving("migration_cancel_in_progress", kind=kind)
-        assert f"the {side}'s manila-share" in (step(seen, Track(met_at=0.0, **hung)).error or "")
+        after = step(seen, Track(met_at=0.0, **hung), now=10800.0)
+        assert f"the {side}'s manila-share" in (after.error or "")
 
 
 # -- without a plan --------------------------------------------------------------------------

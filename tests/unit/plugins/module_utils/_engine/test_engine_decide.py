@@ -10,9 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.manila.migration.plugins.module_utils._engine import decide
+from ansible_collections.manila.migration.plugins.module_utils._engine import decide as engine
 from ansible_collections.manila.migration.plugins.module_utils._engine.advance import SETTLING
-from ansible_collections.manila.migration.plugins.module_utils._engine.decide import withholds
 from ansible_collections.manila.migration.plugins.module_utils._engine.types import (
     ACCEPTED,
     CANCEL,
@@ -39,6 +38,7 @@ from ansible_collections.manila.migration.plugins.module_utils._model.kinds impo
     SHARE_REPLICA,
     SHARE_SERVER,
 )
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import CopyMark
 from ansible_collections.manila.migration.plugins.module_utils._model.migration import (
     Migration,
     Options,
@@ -111,7 +111,7 @@ def decide(
         workers or {},
     )
     memory = memory or Memory(tracks or {}, others or {})
-    return decide.decide(list(plan), reading, Limits(**chosen), now, memory)
+    return engine.decide(list(plan), reading, Limits(**chosen), now, memory)
 
 
 def wants(decision: Decision) -> list[tuple[str, str]]:
@@ -486,7 +486,7 @@ def test_so_many_failures_stop_what_is_not_begun(failed, limit, goal, stops):
 )
 def test_what_is_withheld_after_a_failure(verb, goal, failures, withheld):
     memory = Memory(failures=failures)
-    answer = withholds(Action(verb, share("a")), memory, Limits(goal), NOW)
+    answer = engine.withholds(Action(verb, share("a")), [], memory, Limits(goal), NOW)
     assert (answer is not None) is withheld
 
 
@@ -526,8 +526,9 @@ def test_the_window_of_a_cutover(opening, seconds, expected, finished):
     assert code(decision, "a") == expected
     assert len(decision.actions) == (expected is None)
     assert decision.finished is finished
-    withheld = withholds(
+    withheld = engine.withholds(
         Action(COMPLETE, share("a")),
+        [],
         Memory(),
         Limits(COMPLETED, window=opening, cutover_seconds=seconds),
         NOW,
@@ -535,7 +536,7 @@ def test_the_window_of_a_cutover(opening, seconds, expected, finished):
     assert (withheld is not None) is (expected is not None)
     # Starts disturb nobody.
     limits = Limits(COMPLETED, window=opening, cutover_seconds=seconds)
-    assert withholds(Action(START, share("a")), Memory(), limits, NOW) is None
+    assert engine.withholds(Action(START, share("a")), [], Memory(), limits, NOW) is None
     assert wants(decide([share("b")], [resting("b")], window=opening)) == [(START, "b")]
 
 
@@ -757,8 +758,8 @@ def test_a_complete_of_another_run_is_given_time_to_show(kind, track, grace, bea
         (moving("a", "data_copying_error"), Track(seen=True, tainted=True), True),
         (moving("a", COPIES), Track(seen=True, tainted=True), True),
         (moving("a", COPIES), Track(seen=True), False),
-        (moving("a", COPIES, interrupted="new"), Track(seen=True, tainted=True), False),
-        (moving("a", COPIES, interrupted="older"), Track(seen=True, tainted=True), True),
+        (moving("a", COPIES, copy_mark=CopyMark("new")), Track(seen=True, tainted=True), False),
+        (moving("a", COPIES, copy_mark=CopyMark("older")), Track(seen=True, tainted=True), True),
         (replace(moving("a", "data_copying_error"), instances=None), None, False),
         # Which copy is meant is not known.
         (
@@ -770,11 +771,13 @@ def test_a_complete_of_another_run_is_given_time_to_show(kind, track, grace, bea
             False,
         ),
         # What is over is taken away.
-        (resting("a", interrupted="older"), None, True),
+        (resting("a", copy_mark=CopyMark("older")), None, True),
         (resting("a"), None, False),
         (resting("a"), Track(seen=True, recorded=True), True),
         (
-            replace(resting("a", interrupted="x"), instances=(Place(OLD, "x"), Place(NEW, "x"))),
+            replace(
+                resting("a", copy_mark=CopyMark("x")), instances=(Place(OLD, "x"), Place(NEW, "x"))
+            ),
             None,
             False,
         ),
@@ -979,7 +982,7 @@ def test_when_no_waiting_will_help(limits, finished):
 
 def test_what_is_still_to_be_written_down_is_no_end():
     """Of what was cancelled, the record of its interrupted copy is taken away."""
-    seen = resting("a", interrupted="older")
+    seen = resting("a", copy_mark=CopyMark("older"))
     decision = decide([share("a")], [seen], goal=CANCELLED)
     assert decision.memory.tracks["a"].outcome == REACHED
     assert (wants(decision), decision.finished) == ([(RECORD, "a")], False)

@@ -18,8 +18,10 @@ from ansible_collections.manila.migration.plugins.module_utils._engine.record im
 )
 from ansible_collections.manila.migration.plugins.module_utils._engine.types import (
     ACCEPTED,
+    BARRED,
     CANCEL,
     COMPLETE,
+    HINDERED,
     OUTDATED,
     REACHED,
     RECORD,
@@ -129,17 +131,46 @@ def test_a_cutover_leaves_the_phase_to_manila():
 def test_the_refusal_of_a_start_that_left_something_is_kept(verb, kind, message, refusal):
     track = told(verb, OUTDATED, Track(want=verb), kind=kind, message=message, status_code=409)
     assert track.refusal == refusal
-    assert (track.look, track.sent, track.outcome, track.waiting_for) == (True, {}, None, None)
+    assert (track.look, track.sent, track.outcome) == (True, {}, None)
+    # Whatever else it was is on its way, and waited for.
+    waits = bool(message) and not refusal
+    assert track.waiting_for == (Reason("snapshots", message) if waits else None)
 
 
 def test_a_hindrance_of_a_cutover_is_held_since_it_was_first_found():
-    first = told(COMPLETE, OUTDATED, Track(want=COMPLETE), message="late")
+    first = told(COMPLETE, HINDERED, Track(want=COMPLETE), message="late")
     assert first.held == ("late", NOW)
     assert first.waiting_for == Reason("snapshots", "late")
     assert first.waiting_since == NOW
-    second = told(COMPLETE, OUTDATED, first, message="later", now=1100.0)
+    second = told(COMPLETE, HINDERED, first, message="later", now=1100.0)
     assert (second.held, second.waiting_since) == (("late", NOW), NOW)
     assert second.waiting_for == Reason("snapshots", "later")
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"), [(COMPLETE, "snapshots"), (START, "answer"), (CANCEL, "answer")]
+)
+def test_what_must_come_first_and_has_not_happened_is_waited_for(verb, code):
+    track = told(verb, HINDERED, Track(want=verb), message="late")
+    assert (track.waiting_for, track.held) == (Reason(code, "late"), ("late", NOW))
+    assert (track.look, track.want, track.sent, track.outcome) == (True, None, {}, None)
+
+
+def test_what_is_on_its_way_is_no_hindrance_any_more():
+    track = told(COMPLETE, OUTDATED, Track(held=("x", 1.0)), message="deleting")
+    assert (track.held, track.waiting_since) == (None, NOW)
+    assert track.waiting_for == Reason("snapshots", "deleting")
+
+
+@pytest.mark.parametrize(
+    ("verb", "done"),
+    [(START, "started"), (COMPLETE, "cut over"), (REMOVE, "removed"), (CANCEL, "cancelled")],
+)
+def test_what_must_come_first_and_was_refused_is_a_failure(verb, done):
+    track = told(verb, BARRED, Track(want=verb), message="no.", status_code=403)
+    assert (track.outcome, track.status_code, track.sent) == (FAILED, 403, {})
+    assert (track.error or "").endswith(f"is not {done}: no..")
+    assert remembered(verb, BARRED, Track()).failures == 4
 
 
 def test_an_outdated_cutover_without_a_word_waits_for_nothing():
@@ -384,7 +415,12 @@ def test_a_record_has_all_that_is_known():
         "progress": 100,
         "size_gb": 7,
         "error": "x",
-        "waiting_for": {"code": "window", "message": "later", "since": "1970-01-01T00:00:30Z"},
+        "waiting_for": {
+            "code": "window",
+            "message": "later",
+            "since": "1970-01-01T00:00:30Z",
+            "transient": True,
+        },
         "started_at": "1970-01-01T00:00:00Z",
         "copied_at": "1970-01-01T00:01:00Z",
         "cutover_at": "1970-01-01T00:02:00Z",
@@ -422,7 +458,12 @@ def test_a_record_of_what_was_never_met():
 )
 def test_since_when_it_waits_is_said_where_it_is_known(track, since):
     record = as_record(Migration("s0", OLD, NEW), track)
-    assert record["waiting_for"] == {"code": "slot", "message": "m", "since": since}
+    assert record["waiting_for"] == {
+        "code": "slot",
+        "message": "m",
+        "since": since,
+        "transient": True,
+    }
     settled = as_record(Migration("s0", OLD, NEW), replace(track, outcome=REACHED))
     assert settled["waiting_for"] is None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.manila.migration.plugins.module_utils._model.kinds import DRIVER, HOST
+from ansible_collections.manila.migration.plugins.module_utils._model.markers import CopyMark
 from ansible_collections.manila.migration.plugins.module_utils._states.classify import (
     Observation,
     Place,
@@ -107,7 +108,7 @@ def test_what_is_not_said_of_an_observation_is_not_known():
     assert (seen.access_rules_status, seen.size_gb, seen.name) == ("active", 0, "")
     assert (seen.progress, seen.changed_at, seen.started_at) == (None, None, None)
     assert (seen.kind, seen.successor, seen.obstacle) == ("share", None, None)
-    assert (seen.leads, seen.interrupted, seen.spoilt) == (False, "", False)
+    assert (seen.leads, seen.copy_mark, seen.spoilt) == (False, None, None)
     assert Place(HERE, "available").id == ""
     assert Target().host is None
 
@@ -116,7 +117,7 @@ def test_what_was_not_asked_for_is_at_no_place():
     seen = Observation("s", "migrating", HERE)
     assert seen.copy is None
     assert seen.at(HERE) is None
-    assert not Observation("s", "migrating", HERE, interrupted="i2").spoilt
+    assert not Observation("s", "migrating", HERE, copy_mark=CopyMark("i2")).spoilt
 
 
 @pytest.mark.parametrize(
@@ -134,11 +135,12 @@ def test_the_other_copy(statuses, status, copy):
     assert (found.id if found else None) == copy
 
 
-@pytest.mark.parametrize(("interrupted", "spoilt"), [("", False), ("i2", True), ("i9", False)])
-def test_only_the_copy_that_was_interrupted_is_spoilt(interrupted, spoilt):
+@pytest.mark.parametrize(("copy", "spoilt"), [("", False), ("i2", True), ("i9", False)])
+def test_only_the_copy_that_was_interrupted_is_spoilt(copy, spoilt):
     places = (Place(HERE, "migrating", "i1"), Place(THERE, "migrating_to", "i2"))
-    seen = Observation("s", "migrating", HERE, instances=places, interrupted=interrupted)
-    assert seen.spoilt is spoilt
+    mark = CopyMark(copy) if copy else None
+    seen = Observation("s", "migrating", HERE, instances=places, copy_mark=mark)
+    assert seen.spoilt == (mark if spoilt else None)
 
 
 def test_without_a_place_nothing_is_reached():
