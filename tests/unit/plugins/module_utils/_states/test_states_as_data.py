@@ -14,6 +14,7 @@ from ansible_collections.manila.migration.plugins.module_utils._states.classify 
     Place,
     Target,
     classify,
+    may_migrate,
 )
 from ansible_collections.manila.migration.plugins.module_utils._states.tables import (
     BUSY,
@@ -164,3 +165,33 @@ def test_a_replica_at_rest_at_its_destination(task_state, copies, phase):
     places = (Place(THERE, "available", "r2"), Place(HERE, "available", "r1"))[:copies]
     seen = Observation("s", "available", THERE, task_state, places, kind="share_replica")
     assert classify(seen, Target(THERE)) == phase
+
+
+ONE, TWO = (Place(HERE, "x", "i1"),), (Place(HERE, "x", "i1"), Place(THERE, "x", "i2"))
+
+
+@pytest.mark.parametrize(
+    ("status", "task_state", "places", "expected"),
+    [
+        ("migrating", None, ONE, True),
+        ("migrating", "migration_error", TWO, True),
+        ("server_migrating", None, ONE, True),  # with its share server
+        ("available", None, ONE, False),
+        ("available", "migration_success", ONE, False),
+        ("available", "migration_completing", TWO, True),
+        ("available", "migration_cancel_in_progress", ONE, True),
+        ("error", "migration_completing", ONE, True),
+        # The task state of an earlier migration stays, with a single instance.
+        ("error", "migration_success", ONE, False),
+        ("error", "migration_success", TWO, True),
+        ("error", "migration_success", None, True),
+        ("error", "migration_in_progress", ONE, True),
+        ("extending", None, TWO, False),
+        # A backup has the task states of a copy.
+        ("backup_creating", "data_copying_in_progress", TWO, False),
+        ("backup_restoring", "data_copying_in_progress", ONE, False),
+        ("extending", "data_copying_in_progress", ONE, True),
+    ],
+)
+def test_what_may_migrate(status, task_state, places, expected):
+    assert may_migrate(Observation("s", status, HERE, task_state, places)) is expected
