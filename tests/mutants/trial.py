@@ -42,7 +42,11 @@ UNCOVERED = "uncovered"
 BROKEN = "broken"
 """It could not be tried: an error of this program."""
 
-_EXIT_KILLED, _EXIT_SURVIVED, _EXIT_BROKEN = 3, 4, 5
+CLOSED = "closed"
+"""Its function has other free variables than before (``super()`` is one): it is tried as what lies
+outside of functions."""
+
+_EXIT_KILLED, _EXIT_SURVIVED, _EXIT_BROKEN, _EXIT_CLOSED = 3, 4, 5, 6
 
 TIME_FACTOR = 20.0
 TIME_EXTRA = 1.0
@@ -117,6 +121,8 @@ class Trials:
                 self.baseline, loaded = rest
                 if self.baseline.failed:
                     raise RuntimeError(f"fails without a mutant: {self.baseline.failed[0]}")
+            elif kind == "result" and rest[0].outcome == CLOSED:
+                outside.append(rest[0].mutant)
             elif kind == "result":
                 tell(rest[0])
         for name in loaded:
@@ -240,6 +246,8 @@ class Trials:
         """Exchange the function's code, and run tests: whether all pass."""
         try:
             _exchange(self._file(mutant.path), mutant, mutant.apply(self._sources[mutant.path]))
+        except ValueError:
+            os._exit(_EXIT_CLOSED)
         except Exception:
             os._exit(_EXIT_BROKEN)
         return self._all_pass(items)
@@ -322,7 +330,7 @@ class Trials:
         return str(self._tree / "ansible_collections/manila/migration" / path)
 
 
-_OUTCOMES = {_EXIT_KILLED: KILLED, _EXIT_SURVIVED: SURVIVED}
+_OUTCOMES = {_EXIT_KILLED: KILLED, _EXIT_SURVIVED: SURVIVED, _EXIT_CLOSED: CLOSED}
 
 
 def _outcome(status: int) -> str:
@@ -376,7 +384,10 @@ def _run(item: pytest.Item) -> bool | None:
 
 
 def _exchange(path: str, mutant: Mutant, text: str) -> None:
-    """Give a loaded function the code that it has in the mutated text."""
+    """Give a loaded function the code that it has in the mutated text.
+
+    Raises ValueError where that has other free variables.
+    """
     (module,) = (one for one in list(sys.modules.values()) if getattr(one, "__file__", "") == path)
     wanted = mutant.outer_name, mutant.outer_line
     code = next(
