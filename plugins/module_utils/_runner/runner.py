@@ -415,9 +415,9 @@ class Runner:
             perform[action.verb](action)
         except _Unprepared as failed:
             self._tell(action, failed.outcome, str(failed), failed.status_code)
-        except Unknown as unknown:
+        except Unknown:
             self.changed = True
-            self._tell(action, UNKNOWN, str(unknown))
+            self._tell(action, UNKNOWN)
         except Refused as refused:
             self._tell(action, self._refused(action), str(refused), refused.status_code)
             if action.verb == START and action.migration.kind == SHARE_REPLICA:
@@ -445,22 +445,14 @@ class Runner:
         except CloudError as error:
             self.changed = True
             message = f"the answer to the request to {deed} was lost: {error}"
-            raise _Unprepared(HINDERED, message, error.status_code) from None
+            raise _Unprepared(HINDERED, message) from None
         self.changed = True
 
     def _tell(
         self, action: Action, outcome: str, message: str = "", status_code: int | None = None
     ) -> None:
-        self.changed = self.changed or (outcome == ACCEPTED and action.verb != VERIFY)
-        self.memory = after(
-            self.memory,
-            action,
-            outcome,
-            self.cloud.now(),
-            message,
-            status_code,
-            patience=self.limits.patience,
-        )
+        self.changed = self.changed or outcome == ACCEPTED
+        self.memory = after(self.memory, action, outcome, self.cloud.now(), message, status_code)
 
     def _look(self, action: Action) -> Observation | None:
         if action.migration.kind == SHARE_SERVER:
