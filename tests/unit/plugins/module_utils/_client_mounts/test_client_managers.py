@@ -22,3 +22,43 @@ from ansible_collections.manila.migration.plugins.module_utils._client_mounts im
 )
 def test_units_of_systemd(target: str, unit: str) -> None:
     assert managers.unit_name(target) == unit
+
+
+@pytest.mark.parametrize(
+    ("target", "unit"),
+    [
+        ("/srv//aX/", "srv-aX.mount"),
+        ("/Xsrv/XX", "Xsrv-XX.mount"),
+        ("/srv/\udcff", "srv-\\xff.mount"),
+        ("/srv/ü", "srv-\\xc3\\xbc.mount"),
+    ],
+)
+def test_names_of_units_have_every_byte(target: str, unit: str) -> None:
+    assert managers.unit_name(target) == unit
+
+
+HASHED = "/srv/0cc175b9c0f1b6a831c399e269772661"
+
+
+@pytest.mark.parametrize(
+    ("target", "commands", "nova"),
+    [
+        (HASHED, ["bash", "virtiofsd"], True),
+        (HASHED, ["qemu-system-x86"], True),
+        (HASHED, ["vi"], False),
+        (HASHED, [], False),
+        ("/srv/projects", ["virtiofsd"], False),
+    ],
+)
+def test_who_holds_a_mount_for_an_instance(target: str, commands: list[str], nova: bool) -> None:
+    manager = managers.manager_of_instance(target, commands)
+    assert (manager.program if manager else None) == ("nova" if nova else None)
+
+
+def test_the_folder_that_virtiofsd_shows_says_whose_it_is() -> None:
+    folder = "/var/lib/nova/mnt/0cc175b9c0f1b6a831c399e269772661"
+    for arguments in (["virtiofsd", folder], ["/usr/libexec/virtiofsd", "-x", folder]):
+        manager = managers.manager_of_process("", arguments)
+        assert manager and manager.program == "nova"
+    assert managers.manager_of_process("", ["vi", folder]) is None
+    assert managers.manager_of_process("", []) is None
