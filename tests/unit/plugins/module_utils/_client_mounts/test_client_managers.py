@@ -62,3 +62,32 @@ def test_the_folder_that_virtiofsd_shows_says_whose_it_is() -> None:
         assert manager and manager.program == "nova"
     assert managers.manager_of_process("", ["vi", folder]) is None
     assert managers.manager_of_process("", []) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "program", "purpose"),
+    [
+        ("/x/plugins/kubernetes.io/csi/pv/p1/globalmount", "kubelet", "volume p1"),
+        ("/x/kubelet/plugins/else/mount", "kubelet", "else"),
+        ("/var/lib/docker/plugins/0a1b/propagated-mount/data", "container engine", "plugin 0a1b, volume data"),
+        ("/var/lib/docker-volumes/netshare/nfs/data", "container engine", "volume data"),
+    ],
+)  # fmt: skip
+def test_folders_of_other_programs(path: str, program: str, purpose: str) -> None:
+    manager = managers.manager_of_path(path)
+    assert manager and (manager.program, manager.purpose) == (program, purpose)
+
+
+@pytest.mark.parametrize(
+    ("group", "found"),
+    [
+        ("0::/kubepods/burstable/x", ("kubelet", "a pod")),
+        ("0::/machine.slice/systemd-nspawn@web.service", ("container engine", "container web")),
+        ("0::/machine.slice/machine-web.scope", ("container engine", "container web")),
+        ("0::/machine.slice/machine-qemu\\x2d1.scope", None),
+        ("0::/system.slice/app.service", None),
+    ],
+)
+def test_control_groups_of_other_programs(group: str, found: tuple[str, str] | None) -> None:
+    manager = managers.manager_of_process(group, ["app"])
+    assert (manager and (manager.program, manager.purpose)) == found

@@ -92,3 +92,13 @@ def test_options_to_mount_with(fstype: str, given: str, expected: str) -> None:
 
 def test_values_of_an_option() -> None:
     assert options.option_values("addr=a=b,x,addr=c,addrs=d", "addr") == ["a=b", "c"]
+
+
+@pytest.mark.parametrize("name", ["pass", "password", "password2", "passwd", "secret"])
+def test_every_name_of_a_secret(name: str) -> None:
+    assert options.mask_options(f"{name}=a b") == f"{name}=***"
+
+
+def test_types_that_are_one_protocol() -> None:
+    types = {"nfs4": "nfs", "smb3": "cifs", "smbfs": "cifs", "fuse.ceph-fuse": "ceph", "x": "x"}
+    assert {one: options.family(one) for one in types} == types

@@ -561,3 +561,221 @@ def test_entries_that_mean_nothing_are_named_by_their_number() -> None:
     with pytest.raises(ValueError, match="one of") as raised:
         parse_acceptances([{"code": "x"}])
     assert "cutover" not in str(raised.value)
+
+
+# -- who manages a mount, and what is mounted elsewhere ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/etc/systemd/system",
+        "/run/systemd/system",
+        "/usr/local/lib/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ],
+)
+def test_a_unit_wherever_it_lies_is_named_when_its_source_has_changed(folder: str) -> None:
+    client = FakeClient(nfs(50, "/srv/a"))
+    client.files[f"{folder}/srv-a.mount"] = ""
+    assert ask(client)["mounts"][0]["managed_by"] == "systemd"
+    assert ask(client)["warnings"] == []
+    (warning,) = ask(client, "mounted")["warnings"]
+    assert f"{folder}/srv-a.mount" in warning
+    assert NEW in warning
+
+
+def test_units_made_of_fstab_and_bind_mounts_need_no_change() -> None:
+    bind = nfs(51, "/home/p", f"{OLD}/p").replace("0:51", "0:50")
+    client = FakeClient(
+        nfs(50, "/srv/a"), bind, fstab=f"{OLD} /srv/a nfs\n/srv/a/p /home/p none bind\n"
+    )
+    for name in ("srv-a", "home-p"):
+        client.files[f"/run/systemd/system/{name}.mount"] = ""
+    result = ask(client, "mounted")
+    assert result["warnings"] == []
+    assert [row["managed_by"] for row in result["mounts"]] == ["fstab", "fstab"]
+    # A bind mount that fstab does not have is nobody's.
+    volume = Share("v", "", ("192.0.2.10:/vol",), ("192.0.2.20:/vol",))
+    fuse = "{} 22 0:50 / {} rw shared:1 - fuse.glusterfs 192.0.2.10:/vol rw"
+    client = FakeClient(fuse.format(50, "/srv/v"), fuse.format(51, "/home/p"))
+    client.files["/run/systemd/system/home-p.mount"] = ""
+    result = ask(client, "mounted", volume)
+    assert ([row["managed_by"] for row in result["mounts"]], result["warnings"]) == (["", ""], [])
+
+
+def test_who_else_manages_it_goes_before_a_unit() -> None:
+    target = "/var/lib/cinder/mnt/0cc175b9c0f1b6a831c399e269772661"
+    client = FakeClient(nfs(50, target))
+    unit = "var-lib-cinder-mnt-0cc175b9c0f1b6a831c399e269772661.mount"
+    client.files[f"/etc/systemd/system/{unit}"] = ""
+    result = ask(client)
+    assert result["mounts"][0]["managed_by"] == "cinder"
+    (row,) = result["left"]
+    assert (row["code"], row["managed_by"]) == ("managed", "cinder")
+    assert "is mounted by Cinder for mount 0cc1" in row["message"]
+
+
+def elsewhere(*lines: str, **process: Any) -> FakeClient:
+    client = FakeClient()
+    client.add_namespace("other", *lines, root="rw")
+    client.add_process(80, namespace="other", command="httpd", **process)
+    return client
+
+
+POD = "0::/kubepods.slice/kubepods-pod0b1c0000_1111_2222_3333_444444444444.slice/x\n"
+
+
+@pytest.mark.parametrize(
+    ("process", "target", "program", "word"),
+    [
+        ({}, "/data", "", ": stop that."),
+        ({"cgroup": POD}, "/data", "kubelet", ", by kubelet for pod 0b1c0000-1111"),
+        ({}, "/var/lib/docker/volumes/w/_data", "container engine", ", by a container engine for volume w: "),
+    ],
+)  # fmt: skip
+def test_the_whole_of_what_is_left_in_a_namespace(
+    process: dict[str, str], target: str, program: str, word: str
+) -> None:
+    foreign = f"60 1022 0:45 / {{}} rw - nfs4 {OLD} rw,addr=192.0.2.10"
+    client = elsewhere(foreign.format(target), **process)
+    (row,) = ask(client, "unmounted")["left"]
+    message = row.pop("message")
+    assert row == {
+        "id": "a",
+        "name": "first",
+        "source": OLD,
+        "target": target,
+        "code": "namespace",
+        "holders": [{"pid": 80, "command": "httpd", "user": "games"}],
+        "managed_by": program,
+    }
+    assert message.startswith(f"{OLD} is mounted at {target} in the mount namespace of httpd")
+    assert word in message
+
+
+def test_the_same_place_in_two_namespaces_is_left_twice() -> None:
+    copy = f"60 1022 0:45 / /data rw - nfs4 {OLD} rw,addr=192.0.2.10"
+    doubt = "61 1022 0:46 / /mnt rw - nfs4 smart:/shares/a rw,addr=192.0.2.99"
+    client = elsewhere(copy, doubt)
+    client.add_namespace("third", copy.replace("60 ", "70 "), doubt.replace("61 ", "71 "), root="rw")  # fmt: skip
+    client.add_process(81, namespace="third")
+    rows = [(row["code"], row["holders"][0]["pid"]) for row in ask(client)["left"]]
+    assert rows == [
+        ("namespace", 80),
+        ("unidentified", 80),
+        ("namespace", 81),
+        ("unidentified", 81),
+    ]
+
+
+def test_the_new_export_in_a_namespace_is_in_order_after_the_cutover_and_hides_no_old_one() -> None:
+    same = Share("a", "first", (OLD, NEW), (NEW,))
+    client = elsewhere(
+        f"60 1022 0:45 / /new rw - nfs4 {NEW} rw,addr=192.0.2.20",
+        f"61 1022 0:46 / /old rw - nfs4 {OLD} rw,addr=192.0.2.10",
+    )
+    assert left(ask(client, "mounted", same)) == [("a", "namespace", "/old")]
+    assert len(ask(client, "unmounted", same)["left"]) == 2
+    # Its path may be that of an old one on a server that is not known.
+    path = Share("a", "", ("192.0.2.9:/new/a",), (NEW,))
+    client = elsewhere(f"60 1022 0:45 / /new rw - nfs4 {NEW} rw,addr=192.0.2.20")
+    assert ask(client, "mounted", path)["left"] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "similar", "word"),
+    [
+        ("192.0.2.10:/shares", "parent", False, "a folder above the export of the share first (a)"),
+        ("smart:/shares/a/x", "unidentified", True, "the path is that of the share first (a)"),
+        ("smart:/shares", "unidentified", False, "it cannot be told whether"),
+    ],
+)
+def test_the_whole_of_a_doubt(source: str, code: str, similar: bool, word: str) -> None:
+    target = "/var/lib/docker/volumes/w/_data"
+    line = f"{{}} 0:45 / {target} rw - nfs4 {source} rw"
+    here = FakeClient(line.format("60 22"))
+    there = elsewhere(line.format("60 1022"))
+    for client, holders in ((here, 0), (there, 1)):
+        result = ask(client)
+        (row,) = result["left"]
+        assert (row["code"], row["source"], row["target"]) == (code, source, target)
+        assert (row["managed_by"], len(row["holders"])) == ("container engine", holders)
+        assert word in row["message"]
+    told = [{"id": "a", "target": target, "source": source}]
+    assert ask(here)["similar"] == (told if similar else [])
+    nobody = FakeClient(f"60 22 0:45 / /mnt rw - nfs4 {source} rw")
+    (row,) = ask(nobody)["left"]
+    assert row["managed_by"] == ""
+    assert row["message"].startswith(f"/mnt has {source} (nfs4) mounted")
+
+
+def test_the_whole_of_what_cannot_be_read() -> None:
+    client = FakeClient(nfs(50, "/srv/a"), root=False)
+    result = ask(client, "found", A, B)
+    assert [(row["id"], row["source"], row["target"]) for row in result["left"]] == [
+        ("a", "", "/proc"),
+        ("b", "", "/proc"),
+    ]
+    assert [row["message"] for row in result["left"]][:1] == result["warnings"]
+    client = elsewhere()
+    client.processes[80].denied = client.processes[80].hidden = True
+    (row,) = ask(client)["left"]
+    assert row["holders"] == [{"pid": 80, "command": "httpd", "user": "games"}]
+    assert "the mount namespace of httpd (pid 80" in row["message"]
+    client = FakeClient("90 22 0:4 mnt:[17] /run/space rw shared:5 - nsfs nsfs rw")
+    (row,) = ask(client)["left"]
+    assert row["message"].startswith("the mount namespace at /run/space cannot be read")
+    assert row["holders"] == []
+
+
+def test_a_search_has_its_time() -> None:
+    class Slow(FakeClient):
+        asked: list[float]
+
+        def finish_within(self, seconds: float, work: Any) -> bool:
+            self.asked = [*getattr(self, "asked", []), seconds]
+            return super().finish_within(seconds, work)
+
+    client = Slow(nfs(50, "/srv/a"))
+    assert ask(client, timeout=7)["warnings"] == []
+    assert client.asked == [7, 7]
+    client.hanging = True
+    result = ask(client, timeout=7)
+    assert left(result) == [("a", "unreadable", "/proc")]
+    message = result["left"][0]["message"]
+    assert message.startswith("every mount namespace cannot be read (the search took longer than 7")
+    assert len([one for one in result["warnings"] if "took too long" in one]) == 1
+
+
+def test_the_changes_of_fstab_are_shown_under_its_name() -> None:
+    client = FakeClient(nfs(50, "/srv/a"), nfs(51, "/mnt/a"), fstab=f"{OLD} /srv/a nfs pass=x\n")
+    mounts, table = ask(client, "mounted")["diff"]
+    assert mounts["before"] == f"{OLD} /mnt/a nfs\n{OLD} /srv/a nfs\n"
+    assert table == {
+        "before_header": "/etc/fstab",
+        "after_header": "/etc/fstab",
+        "before": f"{OLD} /srv/a nfs pass=***\n",
+        "after": f"{NEW} /srv/a nfs pass=***\n",
+    }
+
+
+def test_before_the_cutover_the_new_export_keeps_nothing_from_being_ready() -> None:
+    client = FakeClient(nfs(50, "/srv/a", NEW))
+    for state, ready in (("found", ["a"]), ("unmounted", ["a"]), ("mounted", []), ("restored", [])):
+        assert ask(client, state)["ready"] == ready
+
+
+def test_what_is_below_a_mount_is_named_and_a_bind_mount_has_no_password() -> None:
+    client = FakeClient(nfs(50, "/srv/a"), "60 50 0:60 / /srv/a/t rw - tmpfs none rw")
+    (row,) = ask(client)["left"]
+    assert row["message"] == "something else is mounted on /srv/a: none at /srv/a/t."
+    office = Share("o", "", ("\\\\192.0.2.10\\o",), ("\\\\192.0.2.20\\o",))
+    cifs = "{} 22 0:60 {} {} rw - cifs //192.0.2.10/o rw,username=me,addr=192.0.2.10"
+    client = FakeClient(
+        cifs.format(60, "/", "/srv/o"),
+        cifs.format(61, "/x", "/m"),
+        fstab="//192.0.2.10/o /srv/o cifs credentials=/c\n",
+    )
+    assert ask(client, "unmounted", office)["ready"] == ["o"]

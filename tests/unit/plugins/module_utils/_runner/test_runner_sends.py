@@ -331,6 +331,11 @@ def test_a_cancel_of_another_run_is_waited_for() -> None:
     run, track = perform(cloud, CANCEL)
     assert (cloud.sent, run.changed) == ([], False)
     assert (track.copy_mark, track.want, track.look) == (THEIRS, None, True)
+    # A driver may need an hour, and shows nothing of it.
+    for age, sent in ((3899.0, []), (3901.0, ["mark copy"])):
+        cloud = Cloud(marked(CopyMark("i1", timestamp(1_000_000.0 - age))))
+        perform(cloud, CANCEL)
+        assert cloud.sent == sent
     # Of a replica the removal shows at once, unless the request itself is late.
     for age, sent in ((599.0, []), (601.0, ["mark copy"])):
         mark = CopyMark("r1", timestamp(1_000_000.0 - age))
@@ -340,7 +345,13 @@ def test_a_cancel_of_another_run_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "found", [marked(THEIRS), marked(None), at_source(), migrating("migration_starting")]
+    "found",
+    [
+        marked(THEIRS),
+        marked(None),
+        replace(at_source(), copy_mark=COPY),
+        marked(COPY, "migration_starting"),
+    ],
 )
 def test_who_has_lost_the_race_for_the_mark_cancels_nothing(found: Observation) -> None:
     cloud = Cloud(marked(None), found)
@@ -470,6 +481,16 @@ def test_a_server_without_shares_is_cancelled_without_a_mark() -> None:
     cloud.answers["cancel"] = Refused("no", 409)
     _run, track = perform(cloud, CANCEL, kind=SHARE_SERVER)
     assert (cloud.sent, track.outcome) == (["cancel"], FAILED)
+
+
+def test_what_is_known_of_the_copy_of_a_share_stays_when_its_exports_are_asked_for() -> None:
+    cloud = Cloud(marked(CopyMark("i1"), DONE))
+    run = Runner(cloud, [Migration("s", OLD, NEW)], Limits(), timeout=9, poll_interval=1)
+    run.preview()
+    run.note_exports()
+    track = run.track(run.plan[0])
+    assert track.facts_before
+    assert track.copy_mark == CopyMark("i1")
 
 
 # -- the check at the end ----------------------------------------------------------------------
