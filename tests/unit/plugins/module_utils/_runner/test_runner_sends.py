@@ -59,6 +59,7 @@ from ansible_collections.manila.migration.plugins.module_utils._states.classify 
 )
 from ansible_collections.manila.migration.plugins.module_utils._states.tables import (
     COMPLETED,
+    COMPLETING,
     COPYING,
     FAILED,
 )
@@ -539,6 +540,60 @@ def test_an_answer_that_was_lost_is_no_refusal() -> None:
     cloud.answers["complete"] = Unknown("time-out")
     run, track = perform(cloud, COMPLETE)
     assert (dict(track.sent), track.outcome, run.changed) == ({COMPLETE: "unknown"}, None, True)
+
+
+def test_a_check_costs_no_look_where_there_is_no_mark_to_be_removed() -> None:
+    cloud = Cloud(MOVED)
+    track = Track(seen=True, ours=True, phase=COMPLETED)
+    for snapshots, asked in (({}, False), ({"n1": "available"}, True)):
+        before = Facts(OLD, "available", 1, snapshots=snapshots)
+        perform(cloud, VERIFY, replace(track, facts_before=before))
+        assert (cloud.looks, cloud.asked[-1]) == (0, (None, asked))
+    # A share that is served from its new replica has its mark until the old one is gone.
+    promoted = Track(seen=True, ours=True, phase=COMPLETING, task_state="replica_promoted")
+    _run, after = perform(cloud, VERIFY, promoted, kind=SHARE_REPLICA)
+    assert (cloud.looks, after.checked) == (0, True)
+
+
+def test_the_marks_stay_while_something_is_wrong() -> None:
+    class Wrong(Cloud):
+        def replica_facts(self, *arguments: Any) -> Facts:
+            return Facts(NEW, "error", 1, exports=("e",))
+
+    cloud = Wrong(replace(MOVED, kind=SHARE_REPLICA, task_state="replica_moved"))
+    track = Track(seen=True, ours=True, phase=COMPLETED, task_state="replica_moved")
+    _run, after = perform(cloud, VERIFY, track, kind=SHARE_REPLICA)
+    assert (cloud.sent, after.outcome) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "sent", "outcome"),
+    [
+        ("active", None, ["unmark copy of a"], "reached"),
+        ("active", CloudError("away"), ["unmark copy of a"], "reached"),
+        ("error", None, [], None),
+    ],
+)
+def test_the_mark_of_a_server_goes_with_its_copy(
+    status: str, answer: Exception | None, sent: list[str], outcome: str | None
+) -> None:
+    class Marked(MarkedServers):
+        def server_facts(self, server_id: str) -> Facts:
+            one = Facts("n@new#p", "available", 1, exports=("e",))
+            members = {"a": replace(one, copy_mark=CopyMark("v2")), "b": one}
+            return Facts("n@new", status, 1, members=members)
+
+    cloud = Marked(server("migration_success"), "v2", "")
+    if answer:
+        cloud.answers["unmark copy of a"] = answer
+    track = Track(seen=True, ours=True, phase=COMPLETED, destination="n@new")
+    _run, after = perform(cloud, VERIFY, track, kind=SHARE_SERVER)
+    assert (cloud.sent, after.outcome) == (sent, outcome)
+    # What cannot be read at all is looked at again.
+    cloud.server_facts = lambda server_id: (_ for _ in ()).throw(CloudError("away"))  # type: ignore[method-assign]
+    cloud.sent.clear()
+    _run, after = perform(cloud, VERIFY, track, kind=SHARE_SERVER)
+    assert (cloud.sent, after.outcome) == ([], None)
 
 
 # -- percents ----------------------------------------------------------------------------------
