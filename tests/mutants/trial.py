@@ -22,6 +22,7 @@ import pickle
 import resource
 import signal
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from _pytest.tmpdir import tmppath_result_key
 
 from ansible_collections.manila.migration.tests.mutants.mutations import Mutant
 
@@ -227,11 +229,13 @@ class Trials:
                 _forget(module)
             hit = set()
             start = time.process_time()
+            threading.settrace(trace)
             sys.settrace(trace)
             try:
                 passed = _run(item)
             finally:
                 sys.settrace(None)
+                threading.settrace(None)  # type: ignore[arg-type]
             if passed is None:
                 continue  # skipped
             if not passed:
@@ -369,6 +373,7 @@ def _pytest(tests: Sequence[str], loop: Callable[[Sequence[pytest.Item]], None])
 def _run(item: pytest.Item) -> bool | None:
     """Run one test: whether it passes, None where it is skipped."""
     passed: bool | None = True
+    item.stash[tmppath_result_key] = {}  # of reports, which nobody makes here
     try:
         item.ihook.pytest_runtest_setup(item=item)
         item.ihook.pytest_runtest_call(item=item)
