@@ -1,7 +1,7 @@
 # Everything that these do is in tools/; each script says what it takes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit browser integration molecule faults fuzz bench matrix \
+.PHONY: help demo test lint unit mutants browser integration molecule faults fuzz bench matrix \
 	sandbox-up sandbox-down docs build install-local
 
 help: ## say this
@@ -10,7 +10,7 @@ help: ## say this
 demo: ## fill a back end of a real Manila on this machine, and evacuate it
 	@tools/demo
 
-test: ## all of the next five, with the times they took
+test: ## all of the next six, with the times they took; of mutants only those on changed lines
 	@tools/test
 
 lint: ## style, types, documentation, packaging: `tools/lint CHECK …` for some
@@ -18,6 +18,9 @@ lint: ## style, types, documentation, packaging: `tools/lint CHECK …` for some
 
 unit: ## the unit tests: `tools/unit -k NAME` for some
 	@tools/unit
+
+mutants: ## which small changes of the program no unit test notices: `tools/mutants states` for some
+	@tools/mutants
 
 browser: ## the report, in a headless Chromium
 	@tools/browser

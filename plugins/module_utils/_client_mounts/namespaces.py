@@ -49,10 +49,6 @@ class Namespaces:
     readable: dict[str, Namespace] = field(default_factory=dict)
     unreadable: list[Unreadable] = field(default_factory=list)
 
-    def of_process(self, key: str) -> Namespace | None:
-        """Return the namespace with a key, as /proc/PID/ns/mnt has it."""
-        return self.readable.get(key)
-
 
 def list_pids(system: System) -> list[int]:
     """Return the IDs of all processes that can be seen."""

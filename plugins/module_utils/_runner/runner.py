@@ -415,9 +415,9 @@ class Runner:
             perform[action.verb](action)
         except _Unprepared as failed:
             self._tell(action, failed.outcome, str(failed), failed.status_code)
-        except Unknown as unknown:
+        except Unknown:
             self.changed = True
-            self._tell(action, UNKNOWN, str(unknown))
+            self._tell(action, UNKNOWN)
         except Refused as refused:
             self._tell(action, self._refused(action), str(refused), refused.status_code)
             if action.verb == START and action.migration.kind == SHARE_REPLICA:
@@ -445,22 +445,14 @@ class Runner:
         except CloudError as error:
             self.changed = True
             message = f"the answer to the request to {deed} was lost: {error}"
-            raise _Unprepared(HINDERED, message, error.status_code) from None
+            raise _Unprepared(HINDERED, message) from None
         self.changed = True
 
     def _tell(
         self, action: Action, outcome: str, message: str = "", status_code: int | None = None
     ) -> None:
-        self.changed = self.changed or (outcome == ACCEPTED and action.verb != VERIFY)
-        self.memory = after(
-            self.memory,
-            action,
-            outcome,
-            self.cloud.now(),
-            message,
-            status_code,
-            patience=self.limits.patience,
-        )
+        self.changed = self.changed or outcome == ACCEPTED
+        self.memory = after(self.memory, action, outcome, self.cloud.now(), message, status_code)
 
     def _look(self, action: Action) -> Observation | None:
         if action.migration.kind == SHARE_SERVER:
@@ -493,20 +485,25 @@ class Runner:
         )
         return REFUSED if same else OUTDATED
 
-    def _ready(self, action: Action, refuses: Callable[[Observation], str | None]) -> bool:
-        """Look once more right before something is sent, and tell the engine if it must not be."""
-        self._before = self._look(action)
+    def _ready(
+        self, action: Action, refuses: Callable[[Observation], str | None]
+    ) -> Observation | None:
+        """Look once more right before something is sent.
+
+        Returns what was seen, None if the action must not be sent: then the engine knows it.
+        """
+        self._before = seen = self._look(action)
         group = self._groups.get(action.migration.group, [])
         if (
-            self._before is None
-            or refuses(self._before)
+            seen is None
+            or refuses(seen)
             or withholds(action, group, self.memory, self.limits, self.cloud.now())
         ):
             self._tell(action, OUTDATED)
-            return False
+            return None
         if self._guard:
             self._guard()
-        return True
+        return seen
 
     def _start(self, action: Action) -> None:
         migration = action.migration
@@ -569,12 +566,13 @@ class Runner:
             return
         # The last look comes right before the sending: a second complete would destroy.
         track = self.track(migration)
-        if not self._ready(action, lambda seen: refuses_complete(migration, track, seen)):
+        seen = self._ready(action, lambda seen: refuses_complete(migration, track, seen))
+        if seen is None:
             return
         if migration.kind != SHARE_REPLICA:
             self.cloud.complete(migration.kind, migration.id)
-        elif self._before and self._before.leads:
-            self.cloud.promote_replica(self._found_at(self._before.destination))
+        elif seen.leads:
+            self.cloud.promote_replica(self._found_at(seen.destination))
         else:
             # Nobody is served from it: its place is taken by the new one when it goes.
             self.cloud.delete_replica(self._found_at(migration.source))
@@ -594,11 +592,11 @@ class Runner:
         completes, and that can be cancelled again.
         """
         migration = action.migration
-        if not self._ready(action, lambda seen: refuses_cancel(migration, seen)):
+        seen = self._ready(action, lambda seen: refuses_cancel(migration, seen))
+        if seen is None:
             return
-        assert self._before
-        carrier, old = self._read_copy_mark(self._before)
-        mark = CopyMark(_copy_id(self._before) or "", timestamp(self.cloud.now()))
+        carrier, old = self._read_copy_mark(seen)
+        mark = CopyMark(_copy_id(seen) or "", timestamp(self.cloud.now()))
         if old and old.copy != mark.copy:
             old = None  # of an earlier copy
         if carrier and mark.copy:
@@ -613,14 +611,15 @@ class Runner:
                 f"write its metadata {INTERRUPTED}", partial(self.cloud.mark_copy, carrier, mark)
             )
             # Who else has looked before the mark was there may have been faster.
-            if not self._ready(action, lambda seen: refuses_cancel(migration, seen)):
+            seen = self._ready(action, lambda seen: refuses_cancel(migration, seen))
+            if seen is None:
                 return
-            if self._read_copy_mark(self._before)[1] != mark:
+            if self._read_copy_mark(seen)[1] != mark:
                 self._tell(action, OUTDATED)
                 return
         try:
             if migration.kind == SHARE_REPLICA:
-                self.cloud.delete_replica(self._found_at(self._before.destination))
+                self.cloud.delete_replica(self._found_at(seen.destination))
             else:
                 self.cloud.cancel(migration.kind, migration.id)
         except Refused as refused:

@@ -360,7 +360,10 @@ class FakeClient:
             assert base
             rest = source[len(base.target.rstrip("/")) :].rstrip("/")
             changes = {"id": self._next_id, "parent": parent.id, "target": target}
-            table.append(replace(base, **changes, root=(base.root.rstrip("/") + rest) or "/"))
+            if base.type.startswith("nfs"):  # it shows the folder in the source
+                table.append(replace(base, **changes, source=base.source.rstrip("/") + rest))
+            else:
+                table.append(replace(base, **changes, root=(base.root.rstrip("/") + rest) or "/"))
             return ""
         if source.startswith(":") and fstype.startswith("nfs"):
             return "mount.nfs: remote share not in 'host:dir' format"

@@ -194,3 +194,170 @@ def test_nothing_takes_the_place_of_cephfs_by_its_id() -> None:
     source = "me@1f2e.files=/volumes/x"
     match = found(source, share, options="mon_addr=192.0.2.1:3300")
     assert match and match.certain and locations.replacement(source, match, AFTER) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\\\\Xhost\\share\\x", (True, ("xhost",), "/share/x")),
+        ("//", None),
+        ("h:/a:/b", (False, ("h",), "/a:/b")),
+        ("/x:/y", None),
+        (":/a", (False, (), "/a")),
+        ("h1:6789,h2:6789:/a", (False, ("h1", "h2"), "/a")),
+        ("XX.example.x.:/a", (False, ("xx.example.x",), "/a")),
+        ("u@f.x=/a//b/", (False, (), "/a/b")),
+    ],
+)
+def test_what_is_read_of_a_source(text: str, expected: tuple[bool, tuple[str, ...], str] | None):
+    found = locations.parse_location(text)
+    assert (found and (found.unc, found.hosts, found.path)) == expected
+
+
+def test_the_first_of_equal_exports_is_meant_and_a_server_that_is_known_before_any() -> None:
+    first = Share("1", "", ("192.0.2.10:/a",), ())
+    second = Share("2", "", ("filer:/a", "192.0.2.10:/a"), ())
+    match = found("192.0.2.10:/a", first, second)
+    assert match and match.share is first
+    unknown = Share("3", "", ("gone:/a/deep",), ())
+    match = found("192.0.2.10:/a/deep", unknown, first)
+    assert match and match.share is first and match.certain
+    # The root of another server says nothing, and does not end the search.
+    everything = Share("4", "", ("gone:/",), ())
+    match = found("192.0.2.10:/a", everything, first)
+    assert match and match.share is first
+    match = found("192.0.2.10:/", everything)
+    assert match and not match.certain and match.subdirectory == ""
+    match = found("other:/shares/a/b", NFS)
+    assert match and match.subdirectory == "/b" and not match.certain
+
+
+def told(source: str, *shares: Share, fstype: str = "nfs4", options: str = "") -> list[tuple]:  # type: ignore[type-arg]
+    rows = locations.doubts(source, fstype, options, shares, BEFORE, resolve)
+    return [(row.share.id, row.location, row.code, row.similar) for row in rows]
+
+
+CEPH = Share("c", "", ("//h/x", "192.0.2.1:6789:/volumes/x", "192.0.2.2:6789:/volumes/x"), ())
+DEEP = Share("d", "", ("192.0.2.10:/ifs/m/s", "192.0.2.11:/ifs/m/s"), ())
+
+
+@pytest.mark.parametrize(
+    ("source", "fstype", "expected"),
+    [
+        (
+            "ceph-fuse",
+            "fuse.ceph-fuse",
+            [("c", "192.0.2.1:6789:/volumes/x", "unidentified", False)],
+        ),
+        ("ceph-fuse", "fuse.other", []),
+        ("smart:/ifs/m/s", "nfs4", [("d", "192.0.2.11:/ifs/m/s", "unidentified", True)]),
+        ("smart:/ifs/m/s/sub", "nfs4", [("d", "192.0.2.11:/ifs/m/s", "unidentified", True)]),
+        ("smart:/ifs/m", "nfs4", [("d", "192.0.2.10:/ifs/m/s", "unidentified", False)]),
+        ("smart:/ifs/x", "nfs4", []),
+        # Whose name nobody knows may be any server, and its root may be above any export.
+        (
+            "smart:/",
+            "nfs4",
+            [
+                ("c", "192.0.2.1:6789:/volumes/x", "unidentified", False),
+                ("d", "192.0.2.10:/ifs/m/s", "unidentified", False),
+            ],
+        ),
+        ("smart:/m/s", "nfs4", [("d", "192.0.2.10:/ifs/m/s", "unidentified", False)]),
+        ("192.0.2.10:/ifs", "nfs4", [("d", "192.0.2.10:/ifs/m/s", "parent", False)]),
+        ("192.0.2.10:/m/s", "nfs4", [("d", "192.0.2.10:/ifs/m/s", "unidentified", False)]),
+        ("192.0.2.10:/s/x", "nfs", [("d", "192.0.2.10:/ifs/m/s", "unidentified", False)]),
+        ("192.0.2.10:/m/s", "fuse.glusterfs", []),
+        ("192.0.2.10:/m", "nfs4", []),
+        ("//192.0.2.10/ifs", "cifs", []),
+    ],
+)
+def test_what_may_be_of_a_share(source: str, fstype: str, expected: list[tuple]) -> None:  # type: ignore[type-arg]
+    assert told(source, CEPH, DEEP, fstype=fstype) == expected
+
+
+def test_each_share_counts_whatever_comes_before_it() -> None:
+    shares = [
+        Share("1", "", ("//192.0.2.10/x", "192.0.2.10:/ifs/a"), ()),
+        Share("2", "", ("//192.0.2.10/y",), ()),
+        Share("3", "", ("192.0.2.10:/ifs/b",), ()),
+    ]
+    assert [one[0] for one in told("192.0.2.10:/ifs", *shares)] == ["1", "3"]
+    by_address = told("alias:/ifs", *shares, options="addr=192.0.2.10")
+    assert [one[2] for one in by_address] == ["parent", "parent"]
+    named = [Share("4", "", ("filer:/ifs/a",), ())]
+    assert [one[2] for one in told("alias:/ifs", *named, options="addr=192.0.2.10")] == ["parent"]
+
+
+def test_any_of_several_addresses_is_the_server() -> None:
+    share = Share("c", "", ("192.0.2.7:6789:/x", "192.0.2.8:6789:/x"), ())
+    for options in (
+        "mon_addr=192.0.2.7:3300/192.0.2.9:3300",
+        "mon_addr=192.0.2.9:3300/192.0.2.8:1",
+    ):
+        match = found("u@f.x=/x", share, options=options)
+        assert match and match.certain
+    assert found("192.0.2.10:/shares/a", NFS, options="addr=192.0.2.10,mon_addr=1")
+    several = Share("s", "", ("192.0.2.99:/x",), ())
+    match = found("other,192.0.2.55:/x", several)
+    assert match and match.certain
+    named = Share("n", "", ("filer:/x",), ())
+    match = found("192.0.2.55:/x", named, options="addr=192.0.2.10")
+    assert match and match.certain
+    assert not found("nobody:/x", Share("u", "", ("unknown:/x",), ())).certain  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("location", "subdirectory", "expected"),
+    [
+        ("h:/aX", "", "h:/aX"),
+        ("h:/aX/", "/b", "h:/aX/b"),
+        ("h:/X", "/b", "h:/X/b"),
+        ("h:/", "", "h:/"),
+        ("h:/ ", "/b", "h:/ /b"),
+        ("//h/s:/x", "/b", "//h/s:/x/b"),
+        ("//h/s/", "/b", "//h/s/b"),
+        ("//h/s ", "/b", "//h/s /b"),
+        ("2001:db8::1:/a:/b", "", "[2001:db8::1]:/a:/b"),
+        ("volume", "/b", "volume/b"),
+        ("", "/b", "/b"),
+    ],
+)
+def test_an_export_and_a_folder_in_it(location: str, subdirectory: str, expected: str) -> None:
+    assert locations.joined(location, subdirectory) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("h:/a", "H:/a/", True),
+        ("h:/a", "h:/b", False),
+        ("tmpfs", "tmpfs", True),
+        ("tmpfs", "h:/a", False),
+        ("h:/a", "tmpfs", False),
+        ("tmpfs", "none", False),
+    ],
+)
+def test_two_ways_to_write_a_source(one: str, other: str, expected: bool) -> None:
+    assert locations.same_source(one, other) is expected
+
+
+def test_what_replaces_a_source_is_in_the_same_place_of_its_form() -> None:
+    before = ("//192.0.2.9/a", "[2001:db8::1]:/a", "192.0.2.10:/a", "192.0.2.11:/a")
+    after = ("tmpfs", ":/b", "[2001:db8::2]:/b", "192.0.2.20:/b", "192.0.2.21:/b", "//192.0.2.9/b")
+    share = Share("1", "", before, after)
+    for source, expected in (
+        ("192.0.2.10:/a", "192.0.2.20:/b"),
+        ("192.0.2.11:/a/x", "192.0.2.21:/b/x"),
+        ("[2001:db8::1]:/a", "[2001:db8::2]:/b"),
+        ("//192.0.2.9/a", "//192.0.2.9/b"),
+    ):
+        match = found(source, share)
+        assert match and locations.replacement(source, match, AFTER) == expected
+        back = found(expected, share, side=AFTER)
+        assert back and locations.same_source(locations.replacement(expected, back, BEFORE) or "", source)  # fmt: skip
+    matched = locations.Match(share, 0, "", True)
+    assert locations.replacement("tmpfs", matched, AFTER) is None
+    # A name of which there is none: the first address of the form of the export that was meant.
+    match = found("filer:/a", share)
+    assert match and locations.replacement("filer:/a", match, AFTER) == "192.0.2.20:/b"

@@ -38,3 +38,67 @@ def test_no_password_is_shown() -> None:
     shown = options.mask(FSTAB + "\n//h/s /x cifs pass=a,PASSWORD=b,password2=c,secret=d==")
     assert not {"hunter2", "=a", "=b", "=c", "=d"} & set(shown.replace(",", " ").split())
     assert "hunter2" not in shown and "credentials=/etc/office" in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("rw,credentials=/x", False),
+        ("rw,cred=/x", False),
+        ("rw,password=x", False),
+        ("rw,pass=x", False),
+        ("rw,sec=krb5", False),
+        ("rw,sec=ntlmsspX", True),
+        ("rw,sec=noneX", True),
+        ("rw,domain=a=krb5", True),
+    ],
+)
+def test_what_mounts_without_a_password(given: str, expected: bool) -> None:
+    assert options.lacks_password("cifs", given) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("rw,username=me,Password=a b,c=d", "rw,username=me,Password=***,c=d"),
+        ("pass,secret=x=y,keep", "pass,secret=***,keep"),
+        ("user=me%hunter2,rw", "user=me%***,rw"),
+        ("a=b=c,d", "a=b=c,d"),
+    ],
+)
+def test_options_without_their_secrets(given: str, expected: str) -> None:
+    assert options.mask_options(given) == expected
+
+
+def test_text_without_its_secrets() -> None:
+    assert options.mask("a pass=x, b") == "a pass=***, b"
+    assert options.mask("//me:x@h/s at") == "//me:***@h/s at"
+    assert options.mask("username=me%x y") == "username=me%*** y"
+
+
+@pytest.mark.parametrize(
+    ("fstype", "given", "expected"),
+    [
+        ("ceph", "rw,name=me,secret=<hidden>,acl", "name=me,acl"),
+        ("nfs4", "rw,relatime,hard,hard,addr=h,clientaddr=c,vers=4.2", "hard,vers=4.2"),
+        ("fuse.glusterfs", "ro,user_id=0,allow_other,default_permissions,x=1", "ro,x=1"),
+        ("fuse.other", "ro,fd=4,allow_other", "ro,allow_other"),
+        ("nfs", "ro,fd=4", "ro,fd=4"),
+    ],
+)
+def test_options_to_mount_with(fstype: str, given: str, expected: str) -> None:
+    assert options.options_to_mount(fstype, given) == expected
+
+
+def test_values_of_an_option() -> None:
+    assert options.option_values("addr=a=b,x,addr=c,addrs=d", "addr") == ["a=b", "c"]
+
+
+@pytest.mark.parametrize("name", ["pass", "password", "password2", "passwd", "secret"])
+def test_every_name_of_a_secret(name: str) -> None:
+    assert options.mask_options(f"{name}=a b") == f"{name}=***"
+
+
+def test_types_that_are_one_protocol() -> None:
+    types = {"nfs4": "nfs", "smb3": "cifs", "smbfs": "cifs", "fuse.ceph-fuse": "ceph", "x": "x"}
+    assert {one: options.family(one) for one in types} == types

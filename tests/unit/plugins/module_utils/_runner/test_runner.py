@@ -432,7 +432,7 @@ def test_a_few_are_asked_for_their_progress_others_the_next_time() -> None:
             return {one: replace(seen, id=one) for one in ids}, set()
 
         def progress(self, kind: str, subject: str) -> int:
-            asked[-1].append(share_id)
+            asked[-1].append(subject)
             return 1
 
         def services(self) -> list[Service]:
@@ -526,15 +526,15 @@ class ServerCloud(FakeCloud):
 
     def start(self, kind: str, subject: str, destination: str, options: Any) -> None:
         assert (kind, destination) == (SHARE_SERVER, THERE)
-        super().start(kind, share_id, destination, options)
+        super().start(kind, subject, destination, options)
 
     def complete(self, kind: str, subject: str) -> None:
         assert kind == SHARE_SERVER
-        super().complete(kind, share_id)
+        super().complete(kind, subject)
 
     def cancel(self, kind: str, subject: str) -> None:
         assert kind == SHARE_SERVER
-        super().cancel(kind, share_id)
+        super().cancel(kind, subject)
 
 
 def drive_server(cloud: ServerCloud, goal: str = COMPLETED, number: int = 1, **more: Any) -> Runner:
@@ -818,10 +818,10 @@ class QueueCloud(FakeCloud):
         return [one for one in self.shares.values() if one.moving]
 
     def start(self, kind: str, subject: str, destination: str, options: Any) -> None:
-        self.shares[share_id] = replace(migrating(DONE), id=share_id)
+        self.shares[subject] = replace(migrating(DONE), id=subject)
 
     def complete(self, kind: str, subject: str) -> None:
-        self.shares[share_id] = replace(MOVED, id=share_id)
+        self.shares[subject] = replace(MOVED, id=subject)
 
 
 def test_a_slot_that_is_free_is_taken_at_once():
