@@ -775,6 +775,7 @@ def test_a_cancel_of_another_run_is_waited_for_as_long_as_a_driver_may_need(
     if waits and goal != CANCELLED:
         assert not after.ours
     elif waits:
+        assert step(replace(seen, copy_mark=None), Track(own_mark=after.copy_mark), goal=goal).want
         # The one that this run has written is no reason to wait.
         own = replace(track, own_mark=after.copy_mark)
         assert step(seen, own, goal=goal).want == CANCEL

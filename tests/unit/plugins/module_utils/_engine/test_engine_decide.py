@@ -422,6 +422,11 @@ def test_what_others_have_at_work(seen, other):
     assert decide([], [seen]).memory.others == ({"x": other} if other else {})
 
 
+def test_what_rests_hides_no_others():
+    seen = [resting("x"), moving("y", "data_copying_error"), moving("z", COPIES)]
+    assert decide([], seen).memory.others == {"z": Other(OLD, NEW, True)}
+
+
 def test_where_others_began_and_go_is_remembered():
     known = {"x": Other(OLD, NEW, True)}
     seen = replace(moving("x", "migration_completing"), host=NEW, instances=None)
