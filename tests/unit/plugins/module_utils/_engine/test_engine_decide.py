@@ -68,6 +68,7 @@ NOW = 1_000_000.0
 DONE = "migration_driver_phase1_done"
 COPIES = "migration_driver_in_progress"
 MOVING = {SHARE: "migrating", SHARE_SERVER: "server_migrating", SHARE_REPLICA: "replicating"}
+LATE_CANCEL = CopyMark("new", timestamp(NOW - 10.0))
 RESTING = {SHARE: "available", SHARE_SERVER: "active", SHARE_REPLICA: "available"}
 
 
@@ -843,6 +844,14 @@ def test_what_is_written_down_of_others(kind, track, change, written):
         (SHARE, moving("a", "migration_cancel_in_progress"), Track(), "cancelling"),
         (SHARE, moving("a", "data_copying_error"), Track(), "unclear"),
         (SHARE, moving("a", COPIES), Track(), "driver"),
+        (SHARE, moving("a", COPIES, copy_mark=CopyMark("new")), Track(), "driver"),
+        (SHARE, moving("a", COPIES, copy_mark=LATE_CANCEL), Track(), "cancelling"),
+        (
+            SHARE,
+            moving("a", "migration_completing", copy_mark=LATE_CANCEL),
+            Track(sent={COMPLETE: ACCEPTED}),
+            "completing",
+        ),
         (SHARE, moving("a", "data_copying_in_progress"), Track(), "copy"),
         (SHARE, moving("a", "migration_starting"), Track(), "copy"),
         (SHARE_SERVER, moving("a", "migration_starting", kind=SHARE_SERVER), Track(), "driver"),
