@@ -14,9 +14,11 @@ from ansible_collections.manila.migration.plugins.module_utils._engine import de
 from ansible_collections.manila.migration.plugins.module_utils._engine.advance import SETTLING
 from ansible_collections.manila.migration.plugins.module_utils._engine.types import (
     ACCEPTED,
+    BARRED,
     CANCEL,
     COMPLETE,
     GOALS,
+    HINDERED,
     OUTDATED,
     REACHED,
     RECORD,
@@ -1028,8 +1030,16 @@ def test_what_holds_unless_it_is_said():
     assert (SETTLING, GOALS) == (120.0, ("copied", "completed", "cancelled"))
     names = (START, COMPLETE, CANCEL, REMOVE, VERIFY, RECORD)
     assert names == ("start", "complete", "cancel", "remove", "verify", "record")
-    answers = (ACCEPTED, REFUSED, UNKNOWN, OUTDATED, REACHED)
-    assert answers == ("accepted", "refused", "unknown", "outdated", "reached")
+    answers = (ACCEPTED, REFUSED, UNKNOWN, OUTDATED, HINDERED, BARRED, REACHED)
+    assert answers == (
+        "accepted",
+        "refused",
+        "unknown",
+        "outdated",
+        "hindered",
+        "barred",
+        "reached",
+    )
 
 
 def test_what_is_known_before_anything_was_read():
