@@ -1055,6 +1055,7 @@ def test_what_is_known_before_anything_was_read():
     assert (track.origin, track.successor, track.refusal, track.held, track.want) == (None,) * 5
     assert (track.seen, track.ours, track.tainted, track.recorded) == (False,) * 4
     assert (track.leads, track.checked, track.look) == (False,) * 3
+    assert (track.copy_mark, track.listed_mark, track.own_mark) == (None,) * 3
     assert (track.sent, track.sent_at) == ({}, {})
     assert (track.started_at, track.copied_at, track.completed_at) == (None,) * 3
     assert (track.facts_before, track.facts_after) == (None, None)
