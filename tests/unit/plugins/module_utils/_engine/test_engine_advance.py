@@ -46,6 +46,7 @@ from ansible_collections.manila.migration.plugins.module_utils._model.migration 
     Migration,
     Options,
 )
+from ansible_collections.manila.migration.plugins.module_utils._model.moments import timestamp
 from ansible_collections.manila.migration.plugins.module_utils._model.reason import Reason
 from ansible_collections.manila.migration.plugins.module_utils._states.classify import (
     Observation,
@@ -614,7 +615,7 @@ def test_what_hinders_a_cutover_is_waited_for(held, now, want, outcome):
 
 
 def test_the_error_of_a_cutover_names_what_forbids_it_and_not_what_delayed_it():
-    track = Track(seen=True, ours=True, tainted=True, held=("snapshots", 0.0))
+    track = Track(seen=True, ours=True, phase=COPIED, tainted=True, held=("snapshots", 0.0))
     assert "interrupted" in (step(moving(DONE), track, goal=COMPLETED).error or "")
 
 
@@ -728,6 +729,70 @@ def test_a_replica_in_error_is_a_failure_that_a_cancel_removes():
     assert (after.outcome, after.phase) == (FAILED, FAILED)
     promotion = resting("replica_promotion_error", kind=SHARE_REPLICA, status="error")
     assert step(promotion, goal=CANCELLED).outcome == FAILED
+
+
+@pytest.mark.parametrize(
+    ("now", "want", "outcome"), [(1599.0, CANCEL, None), (1600.0, None, FAILED)]
+)
+def test_what_must_come_before_a_cancel_is_waited_for(now, want, outcome):
+    track = Track(seen=True, phase=COPYING, task_state=COPIES, since=NOW, held=("late", NOW))
+    after = step(moving(COPIES), track, now=now, goal=CANCELLED)
+    assert (after.want, after.outcome) == (want, outcome)
+    assert "late" in (after.error or "late")
+
+
+def cancelled(seconds: float, copy: str = "new") -> CopyMark:
+    """The mark of a cancel that was sent so many seconds ago."""
+    return CopyMark(copy, timestamp(NOW - seconds))
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "waits"),
+    [
+        (SHARE, 3899.0, True),
+        (SHARE, 3901.0, False),
+        (SHARE_SERVER, 10799.0, True),
+        (SHARE_SERVER, 10801.0, False),
+        (SHARE_REPLICA, 599.0, True),
+        (SHARE_REPLICA, 601.0, False),
+    ],
+)
+@pytest.mark.parametrize("goal", [COPIED, COMPLETED, CANCELLED])
+@pytest.mark.parametrize("phase", [COPYING, COPIED])
+def test_a_cancel_of_another_run_is_waited_for_as_long_as_a_driver_may_need(
+    kind, seconds, waits, goal, phase
+):
+    states = ("replica_out_of_sync", "replica_in_sync") if kind == SHARE_REPLICA else (COPIES, DONE)
+    seen = moving(states[phase == COPIED], kind=kind, copy_mark=cancelled(seconds))
+    track = Track()
+    if kind == SHARE_SERVER:
+        seen = replace(seen, copy_mark=None, successor="v2")
+        track = Track(copy_mark=cancelled(seconds, "v2"))
+    after = step(seen, track, goal=goal)
+    assert ((after.want, after.outcome, after.phase) == (None, None, phase)) is (
+        waits or (phase == COPYING and goal != CANCELLED)
+    )
+    if waits and goal != CANCELLED:
+        assert not after.ours
+    elif waits:
+        assert step(replace(seen, copy_mark=None), Track(own_mark=after.copy_mark), goal=goal).want
+        # The one that this run has written is no reason to wait.
+        own = replace(track, own_mark=after.copy_mark)
+        assert step(seen, own, goal=goal).want == CANCEL
+
+
+@pytest.mark.parametrize(
+    ("state", "sent"), [("migration_completing", {}), (DONE, {COMPLETE: ACCEPTED})]
+)
+def test_a_cutover_that_has_begun_is_not_held_by_the_mark_of_a_cancel(state, sent):
+    seen = moving(state, copy_mark=cancelled(10.0))
+    track = Track(sent=sent, sent_at=dict.fromkeys(sent, 0.0), phase=COPIED, task_state=DONE)
+    after = step(seen, track, goal=COMPLETED)
+    assert (after.ours, after.outcome) == (True, FAILED if sent else None)
+
+
+def test_a_start_that_was_not_refused_needs_no_look():
+    assert step(moving("migration_starting"), Track(ours=True)).look is False
 
 
 # -- stuck -----------------------------------------------------------------------------------

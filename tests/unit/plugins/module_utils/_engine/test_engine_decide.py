@@ -14,9 +14,11 @@ from ansible_collections.manila.migration.plugins.module_utils._engine import de
 from ansible_collections.manila.migration.plugins.module_utils._engine.advance import SETTLING
 from ansible_collections.manila.migration.plugins.module_utils._engine.types import (
     ACCEPTED,
+    BARRED,
     CANCEL,
     COMPLETE,
     GOALS,
+    HINDERED,
     OUTDATED,
     REACHED,
     RECORD,
@@ -68,6 +70,7 @@ NOW = 1_000_000.0
 DONE = "migration_driver_phase1_done"
 COPIES = "migration_driver_in_progress"
 MOVING = {SHARE: "migrating", SHARE_SERVER: "server_migrating", SHARE_REPLICA: "replicating"}
+LATE_CANCEL = CopyMark("new", timestamp(NOW - 10.0))
 RESTING = {SHARE: "available", SHARE_SERVER: "active", SHARE_REPLICA: "available"}
 
 
@@ -420,6 +423,11 @@ def test_a_cutover_that_waits_for_a_slot_is_asked_again_at_each_poll():
 )
 def test_what_others_have_at_work(seen, other):
     assert decide([], [seen]).memory.others == ({"x": other} if other else {})
+
+
+def test_what_rests_hides_no_others():
+    seen = [resting("x"), moving("y", "data_copying_error"), moving("z", COPIES)]
+    assert decide([], seen).memory.others == {"z": Other(OLD, NEW, True)}
 
 
 def test_where_others_began_and_go_is_remembered():
@@ -838,6 +846,14 @@ def test_what_is_written_down_of_others(kind, track, change, written):
         (SHARE, moving("a", "migration_cancel_in_progress"), Track(), "cancelling"),
         (SHARE, moving("a", "data_copying_error"), Track(), "unclear"),
         (SHARE, moving("a", COPIES), Track(), "driver"),
+        (SHARE, moving("a", COPIES, copy_mark=CopyMark("new")), Track(), "driver"),
+        (SHARE, moving("a", COPIES, copy_mark=LATE_CANCEL), Track(), "cancelling"),
+        (
+            SHARE,
+            moving("a", "migration_completing", copy_mark=LATE_CANCEL),
+            Track(sent={COMPLETE: ACCEPTED}),
+            "completing",
+        ),
         (SHARE, moving("a", "data_copying_in_progress"), Track(), "copy"),
         (SHARE, moving("a", "migration_starting"), Track(), "copy"),
         (SHARE_SERVER, moving("a", "migration_starting", kind=SHARE_SERVER), Track(), "driver"),
@@ -1014,8 +1030,16 @@ def test_what_holds_unless_it_is_said():
     assert (SETTLING, GOALS) == (120.0, ("copied", "completed", "cancelled"))
     names = (START, COMPLETE, CANCEL, REMOVE, VERIFY, RECORD)
     assert names == ("start", "complete", "cancel", "remove", "verify", "record")
-    answers = (ACCEPTED, REFUSED, UNKNOWN, OUTDATED, REACHED)
-    assert answers == ("accepted", "refused", "unknown", "outdated", "reached")
+    answers = (ACCEPTED, REFUSED, UNKNOWN, OUTDATED, HINDERED, BARRED, REACHED)
+    assert answers == (
+        "accepted",
+        "refused",
+        "unknown",
+        "outdated",
+        "hindered",
+        "barred",
+        "reached",
+    )
 
 
 def test_what_is_known_before_anything_was_read():
@@ -1031,6 +1055,7 @@ def test_what_is_known_before_anything_was_read():
     assert (track.origin, track.successor, track.refusal, track.held, track.want) == (None,) * 5
     assert (track.seen, track.ours, track.tainted, track.recorded) == (False,) * 4
     assert (track.leads, track.checked, track.look) == (False,) * 3
+    assert (track.copy_mark, track.listed_mark, track.own_mark) == (None,) * 3
     assert (track.sent, track.sent_at) == ({}, {})
     assert (track.started_at, track.copied_at, track.completed_at) == (None,) * 3
     assert (track.facts_before, track.facts_after) == (None, None)

@@ -449,6 +449,14 @@ def test_a_record_of_what_was_never_met():
     }
 
 
+def test_what_others_wrote_reaches_no_terminal_raw():
+    record = as_record(
+        Migration("s0", OLD, NEW),
+        Track(error="a\x1b[2Jb", waiting_for=Reason("slot", "c\x1b]0;d")),
+    )
+    assert "\x1b" not in record["error"] + record["waiting_for"]["message"]
+
+
 @pytest.mark.parametrize(
     ("track", "since"),
     [

@@ -175,6 +175,7 @@ ONE, TWO = (Place(HERE, "x", "i1"),), (Place(HERE, "x", "i1"), Place(THERE, "x",
     [
         ("migrating", None, ONE, True),
         ("migrating", "migration_error", TWO, True),
+        ("migrating", "migration_error", ONE, True),
         ("server_migrating", None, ONE, True),  # with its share server
         ("available", None, ONE, False),
         ("available", "migration_success", ONE, False),
