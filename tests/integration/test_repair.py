@@ -113,7 +113,9 @@ def everything_runs(world: None) -> Iterator[None]:
     sandbox("up")
 
 
-def test_manila_data_dies_in_a_copy(manila: Manila, ansible: Ansible, mounts: Mounts) -> None:
+def test_manila_data_dies_in_a_copy(
+    manila: Manila, ansible: Ansible, mounts: Mounts, request: pytest.FixtureRequest
+) -> None:
     share = manila.create("papers", FILES1, 1, "files")
     source = manila.folder(share)
     fill(source)
@@ -124,6 +126,7 @@ def test_manila_data_dies_in_a_copy(manila: Manila, ansible: Ansible, mounts: Mo
     sandbox("stop", "manila-data", "--signal", "KILL")
     sandbox("start", "manila-data")
     manila.await_task_state(share, "data_copying_error")
+    wait_for(lambda: manila.is_up("manila-data"))  # its first heartbeat comes after that
     (ansible.folder / "inventory").write_text(
         "[data_service]\nnode ansible_connection=local ansible_become=false "
         "ansible_python_interpreter='{{ ansible_playbook_python }}' "
@@ -143,6 +146,7 @@ def test_manila_data_dies_in_a_copy(manila: Manila, ansible: Ansible, mounts: Mo
 
     # What copies still, as a cp that outlived its service, is named; nothing is given up or unmounted.
     orphan = subprocess.Popen(["cp", f"{mounts.of(manila, share)}/gate", f"{ansible.folder}/piece"])
+    request.addfinalizer(orphan.kill)  # it would keep every later test from emptying the cloud
     shown = playbook(repair_source="sandbox@files1", repair_apply=True, repair_unmount=True)
     assert shown.returncode == 0, shown.stdout
     told_all = shown.by_name("Show each diagnosis")["results"][0]["msg"]
