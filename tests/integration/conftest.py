@@ -87,9 +87,10 @@ class Manila:
         more = {"disable_reason": reason} if self.keeps_reasons else {}
         self.api.services.disable(host, "manila-share", **more)
 
-    def is_up(self, binary: str) -> bool:
-        """Whether any service of a binary has reported since it was started."""
-        return any(one.binary == binary and one.state == "up" for one in self.api.services.list())
+    def heartbeat(self, binary: str) -> str:
+        """When a service of a binary has reported last."""
+        services = self.api.services.list()
+        return max(str(one.updated_at) for one in services if one.binary == binary)
 
     def stop(self, name: str) -> None:
         """Stop a service and wait until Manila knows: 15 only misses its heartbeats after a while."""

@@ -124,9 +124,10 @@ def test_manila_data_dies_in_a_copy(
     copy_files(manila, share)
     wait_for(lambda: len(mounts.left()) == 2)
     sandbox("stop", "manila-data", "--signal", "KILL")
+    silent = manila.heartbeat("manila-data")
     sandbox("start", "manila-data")
     manila.await_task_state(share, "data_copying_error")
-    wait_for(lambda: manila.is_up("manila-data"))  # its first heartbeat comes after that
+    wait_for(lambda: manila.heartbeat("manila-data") > silent)
     (ansible.folder / "inventory").write_text(
         "[data_service]\nnode ansible_connection=local ansible_become=false "
         "ansible_python_interpreter='{{ ansible_playbook_python }}' "
