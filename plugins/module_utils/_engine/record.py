@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.manila.migration.plugins.module_utils._engine.advance import note
 from ansible_collections.manila.migration.plugins.module_utils._engine.types import (
+    CANCEL,
     COMPLETE,
     Memory,
     Reading,
@@ -48,7 +49,7 @@ def describe(
     )
     track = note(migration, seen, now, Track())
     if track.phase == COPIED and not (track.copy_mark and track.copy_mark.cancelled_at):
-        track = wait(track, WAITS_FOR_OPERATOR[COMPLETE], now)
+        track = wait(track, WAITS_FOR_OPERATOR[CANCEL if track.copy_mark else COMPLETE], now)
     elif track.phase in MIGRATING | {STUCK}:
         reason = running_reason(migration, track, Reading(services=services))
         track = wait(track, reason, now)

@@ -46,6 +46,9 @@ def waiting_code(track: Track) -> str | None:
 WAITS_FOR_OPERATOR = {
     START: Reason("operator", "nothing hinders it, and nobody has started it"),
     COMPLETE: Reason("operator", "it is copied, and waits for somebody to cut over"),
+    CANCEL: Reason(
+        "operator", "its copy was interrupted: it must not be cut over, and waits to be cancelled"
+    ),
 }
 
 

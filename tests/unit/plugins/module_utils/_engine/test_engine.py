@@ -48,7 +48,10 @@ from ansible_collections.manila.migration.plugins.module_utils._engine.types imp
     Reading,
     Track,
 )
-from ansible_collections.manila.migration.plugins.module_utils._engine.waiting import running_reason
+from ansible_collections.manila.migration.plugins.module_utils._engine.waiting import (
+    WAITS_FOR_OPERATOR,
+    running_reason,
+)
 from ansible_collections.manila.migration.plugins.module_utils._model.facts import Facts
 from ansible_collections.manila.migration.plugins.module_utils._model.kinds import SHARE
 from ansible_collections.manila.migration.plugins.module_utils._model.markers import (
@@ -1172,6 +1175,15 @@ def test_one_look_tells_that_it_is_being_cancelled():
     (seen,), _gone = loop.manila.observe(["s0"])[0].values(), None
     migration, track = describe(seen, {}, loop.manila.now)
     assert as_record(migration, track)["waiting_for"]["code"] == "cancelling"
+
+
+@pytest.mark.parametrize(("mark", "verb"), [(None, COMPLETE), ("", CANCEL)])
+def test_one_look_tells_that_an_interrupted_copy_waits_for_its_cancel(mark, verb):
+    loop = story(goal=COPIED).run()
+    (seen,) = loop.manila.observe(["s0"])[0].values()
+    copy = None if mark is None else CopyMark(seen.copy.id, mark)
+    _migration, track = describe(replace(seen, copy_mark=copy), {}, loop.manila.now)
+    assert track.waiting_for == WAITS_FOR_OPERATOR[verb]
 
 
 @pytest.mark.parametrize(
