@@ -566,6 +566,10 @@ def test_the_marks_stay_while_something_is_wrong() -> None:
     assert (cloud.sent, after.outcome) == ([], None)
 
 
+def raise_away(server_id: str) -> Facts:
+    raise CloudError("away")
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "sent", "outcome"),
     [
@@ -590,7 +594,7 @@ def test_the_mark_of_a_server_goes_with_its_copy(
     _run, after = perform(cloud, VERIFY, track, kind=SHARE_SERVER)
     assert (cloud.sent, after.outcome) == (sent, outcome)
     # What cannot be read at all is looked at again.
-    cloud.server_facts = lambda server_id: (_ for _ in ()).throw(CloudError("away"))  # type: ignore[method-assign]
+    cloud.server_facts = raise_away  # type: ignore[method-assign]
     cloud.sent.clear()
     _run, after = perform(cloud, VERIFY, track, kind=SHARE_SERVER)
     assert (cloud.sent, after.outcome) == ([], None)
@@ -609,8 +613,8 @@ def test_only_what_is_planned_and_not_over_is_asked_for_its_progress() -> None:
         def migrating(self) -> list[Observation]:
             return [replace(migrating(COPIES), id=one) for one in ("s", "t", "theirs", "over")]
 
-        def progress(self, kind: str, share_id: str) -> int:
-            asked.append(share_id)
+        def progress(self, kind: str, subject: str) -> int:
+            asked.append(subject)
             return 50
 
     plan = [Migration(one, OLD, NEW) for one in ("s", "t", "over")]
