@@ -217,7 +217,8 @@ def _aim(migration: Migration, seen: Observation, destination: str | None, track
     return target
 
 
-def _advance_migrating(
+# Every phase of a running migration, in the order in which they are looked for.
+def _advance_migrating(  # noqa: C901
     migration: Migration, seen: Observation, limits: Limits, now: float, track: Track
 ) -> Track:
     if track.phase == COMPLETING and seen.resting and seen.successor:

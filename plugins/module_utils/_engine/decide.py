@@ -141,7 +141,8 @@ def _at_work(count: int) -> str:
     return "1 migration is at work" if count == 1 else f"{count} migrations are at work"
 
 
-def decide(
+# The order of actions is the rule itself, and is to be seen in one place.
+def decide(  # noqa: C901
     plan: Sequence[Migration], reading: Reading, limits: Limits, now: float, memory: Memory
 ) -> Decision:
     """The next actions.
