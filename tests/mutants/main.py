@@ -277,7 +277,8 @@ def _conclude(
             print(f"{target.name:15} no line has changed")
             continue
         late = f", {tally.untried} not tried: the time was up" if tally.untried else ""
-        low = tally.percent < target.at_least
+        # What the time did not suffice for says nothing of the whole.
+        low = not tally.untried and tally.percent < target.at_least
         print(
             f"{target.name:15} {tally.mutants} mutants, {tally.equivalent} equivalent, {tally.killed} "
             f"killed ({tally.timeouts} by the time limit), {tally.survived} survived{late}; "

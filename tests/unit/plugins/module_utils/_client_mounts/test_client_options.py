@@ -86,8 +86,16 @@ def test_text_without_its_secrets() -> None:
         ("nfs", "ro,fd=4", "ro,fd=4"),
     ],
 )
-def test_options_to_mount_with(fstype: str, given: str, expected: str) -> None:
+def test_options.options_to_mount(fstype: str, given: str, expected: str) -> None:
     assert options.options_to_mount(fstype, given) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["user_id", "group_id", "rootmode", "fd", "max_read", "blksize", "blkdev"]
+)
+def test_what_only_the_kernel_says_of_a_mount_of_fuse_is_not_said_to_mount(name: str) -> None:
+    assert options.options_to_mount("fuse.x", f"nosuid,{name}=1") == "nosuid"
+    assert options.options_to_mount("nfs4", f"nosuid,{name}=1") == f"nosuid,{name}=1"
 
 
 def test_values_of_an_option() -> None:
