@@ -86,7 +86,7 @@ def test_text_without_its_secrets() -> None:
         ("nfs", "ro,fd=4", "ro,fd=4"),
     ],
 )
-def test_options.options_to_mount(fstype: str, given: str, expected: str) -> None:
+def test_options_to_mount_with(fstype: str, given: str, expected: str) -> None:
     assert options.options_to_mount(fstype, given) == expected
 
 
